@@ -1,0 +1,141 @@
+"""From the YAML that a user writes to settings that the rules can trust."""
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema import Draft202012Validator, validators
+
+from protscribe.errors import InputError
+
+Settings = dict[str, Any]
+
+
+def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
+    """Validate a configuration, fill in defaults and apply what `faithful` asks for.
+
+    Parameters
+    ----------
+    config
+        The configuration as read from YAML.
+    schema
+        JSON Schema (2020-12) with defaults; see ``config/schema.yaml``.
+
+    Returns
+    -------
+    dict
+        A complete copy. Systems with ``faithful: true`` have their `published` settings
+        merged in; the key `published` itself is gone.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown, a value is of a wrong type or out of range, or a name refers to
+        a model that is not configured. The text names the key and what is allowed.
+    """
+    settings = copy.deepcopy(dict(config))
+    _validate(settings, schema)
+    for name, system in settings["systems"].items():
+        published = system.pop("published", {})
+        if system["faithful"]:
+            if not published:
+                raise InputError(
+                    f"systems.{name}.faithful is true, but systems.{name}.published, "
+                    "which lists what that changes, is empty"
+                )
+            settings["systems"][name] = _merge(system, published)
+    # The published settings are validated too, now where they count.
+    _validate(settings, schema)
+    _check_names(settings)
+    return settings
+
+
+def encoder_name(encoder: Mapping[str, Any]) -> str:
+    """Return the name of an encoder's embeddings, e.g. ``esm2_8m-layer5-residues128``.
+
+    Two systems with equal encoder settings share one store; whatever makes embeddings
+    differ is part of the name.
+    """
+    name = f"{encoder['model']}-layer{encoder['layer']}-residues{encoder['max_residues']}"
+    name += "" if encoder["special_tokens"] else "-bare"
+    return name + ("" if encoder["dtype"] == "float32" else f"-{encoder['dtype']}")
+
+
+def _validate(settings: Settings, schema: Mapping[str, Any]) -> None:
+    validator = _with_defaults(Draft202012Validator)(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(settings))
+    if error is not None:
+        raise InputError(_explain(error))
+
+
+def _with_defaults(base: Any) -> Any:
+    check_properties = base.VALIDATORS["properties"]
+
+    def fill_in(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(instance, dict):
+            for key, value in properties.items():
+                if "default" in value:
+                    instance.setdefault(key, copy.deepcopy(value["default"]))
+        yield from check_properties(validator, properties, instance, schema)
+
+    return validators.extend(base, {"properties": fill_in})
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+    schema: Any = error.schema
+    if error.validator == "additionalProperties":
+        allowed = sorted(schema.get("properties", {}))
+        unknown = sorted(set(error.instance) - set(allowed))[0]
+        where = "" if key == "the configuration" else f"{key}."
+        close = difflib.get_close_matches(unknown, allowed, 1)
+        hint = f"; did you mean {close[0]}" if close else ""
+        return f"configuration: unknown key {where}{unknown}{hint}; allowed: {', '.join(allowed)}"
+    if error.validator == "required":
+        return f"configuration: {key}: {error.message}"
+    allowed = {
+        "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
+        "const": lambda: f"{schema['const']}",
+        "type": lambda: _types(schema["type"]),
+        "minimum": lambda: f"at least {schema['minimum']}",
+        "maximum": lambda: f"at most {schema['maximum']}",
+        "exclusiveMinimum": lambda: f"above {schema['exclusiveMinimum']}",
+        "pattern": lambda: f"text matching {schema['pattern']}",
+        "minItems": lambda: f"at least {schema['minItems']} item(s)",
+        "minProperties": lambda: f"at least {schema['minProperties']} entry",
+    }.get(str(error.validator), lambda: error.message)()
+    return f"configuration: {key} is {error.instance!r}; allowed: {allowed}"
+
+
+def _types(names: str | list[str]) -> str:
+    plain = {"null": "empty (null)", "object": "a mapping", "array": "a list", "string": "text"}
+    listed = [names] if isinstance(names, str) else names
+    return " or ".join(plain.get(name, f"a {name}") for name in listed)
+
+
+def _merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
+    merged = dict(base)
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
+        merged[key] = _merge(merged[key], value) if nested else value
+    return merged
+
+
+def _check_names(settings: Settings) -> None:
+    wanted = {"evaluation.bertscore_model": (settings["evaluation"]["bertscore_model"], "text_encoder")}
+    for name, system in settings["systems"].items():
+        wanted[f"systems.{name}.language_model"] = (system["language_model"], "language_model")
+        wanted[f"systems.{name}.encoder.model"] = (system["encoder"]["model"], "protein_encoder")
+    for key, (model, kind) in wanted.items():
+        if model not in settings["models"]:
+            known = ", ".join(sorted(settings["models"]))
+            raise InputError(f"configuration: {key} names the model {model!r}; models has: {known}")
+        if (found := settings["models"][model]["kind"]) != kind:
+            raise InputError(
+                f"configuration: {key} needs a model of kind {kind}; models.{model} is a {found}"
+            )
+    split = settings["split"]
+    if sum(split["fractions"].values()) >= 1:
+        raise InputError("configuration: split.fractions leave nothing to train on; sum below 1")
