@@ -1,0 +1,21 @@
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+# A second file would be merged into the default deeply, so it is loaded only when alone.
+if not workflow.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/sources.smk"
+include: "rules/split.smk"
+include: "rules/models.smk"
+include: "rules/corpora.smk"
+include: "rules/embed.smk"
+include: "rules/train.smk"
+include: "rules/predict.smk"
+include: "rules/score.smk"
+include: "rules/report.smk"
+include: "rules/targets.smk"

@@ -1,0 +1,1 @@
+"""Conversations to train and test on, made from tables."""

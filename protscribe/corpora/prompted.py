@@ -1,0 +1,73 @@
+"""Conversations in a system's own prompt."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from protscribe.errors import InputError
+from protscribe.prompts import PROTEIN_MARKER, PromptStyle
+from protscribe.tables import read_table, write_table
+
+
+def make_prompts(
+    corpora: Sequence[Path], proteins: Path, conversations: Path, *, style: PromptStyle
+) -> None:
+    """Write the conversations of some corpora in a system's prompt.
+
+    Corpora hold the bare protein and what is asked about it; a system puts its own words
+    around them. Ids, folds and answers stay as they are.
+
+    Parameters
+    ----------
+    corpora
+        Tables of conversations.
+    proteins
+        The proteins table, for names and organisms.
+    conversations
+        The table to write.
+    style
+        The system's prompt.
+
+    Raises
+    ------
+    InputError
+        If a conversation's first turn does not hold the protein, or its protein is unknown.
+    """
+    columns = ["accession", "protein_name", "organism"]
+    facts = {row["accession"]: row for row in read_table(proteins, "proteins", columns).to_pylist()}
+    rows = [row for corpus in corpora for row in read_table(corpus, "conversations").to_pylist()]
+    for row in rows:
+        if row["accession"] not in facts:
+            raise InputError(f"{proteins}: lacks {row['accession']}, which {row['id']} is about")
+        row["turns"] = apply_style(style, row["turns"], facts[row["accession"]])
+        row["prompt_hash"] = style.hash
+    write_table(conversations, "conversations", rows, {"prompt_hash": style.hash})
+
+
+def apply_style(
+    style: PromptStyle, turns: Sequence[Mapping[str, str]], protein: Mapping[str, Any]
+) -> list[dict[str, str]]:
+    """Return a conversation's turns with the system turn before and the template around them.
+
+    Parameters
+    ----------
+    style
+        The system's prompt.
+    turns
+        ``{"role", "content"}`` records; the first is the user's and holds the protein marker.
+    protein
+        The row of the proteins table; the first word of the organism stands for the taxon.
+
+    Raises
+    ------
+    InputError
+        If the first turn is not the user's or does not hold the marker.
+    """
+    first, *rest = turns
+    if first["role"] != "user" or PROTEIN_MARKER not in first["content"]:
+        raise InputError(f"a conversation must open with a user turn that holds {PROTEIN_MARKER}")
+    taxon = (protein["organism"] or "").split(" ")[0]
+    around = style.user_turn(name=protein["protein_name"], taxon=taxon)
+    styled = [{"role": "system", "content": style.system_message}] if style.system_message else []
+    styled.append({"role": "user", "content": around.replace(PROTEIN_MARKER, first["content"])})
+    return styled + [dict(turn) for turn in rest]

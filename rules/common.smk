@@ -1,0 +1,100 @@
+"""Validated settings and the few helpers that rules share."""
+
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+HOUSE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+# Scripts and the processes that they start find the library wherever the workflow is used from.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(HOUSE), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+sys.path.insert(0, str(HOUSE))
+
+from protscribe.configuration import encoder_name, resolve
+from protscribe.errors import InputError
+from protscribe.provenance import code_hash
+
+try:
+    with open(HOUSE / "config" / "schema.yaml") as file:
+        SETTINGS = resolve(config, yaml.safe_load(file))
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+SYSTEMS = SETTINGS["systems"]
+SEEDS = SETTINGS["training_seeds"]
+COMPUTE = SETTINGS["compute"]
+ENCODERS = {
+    encoder_name(system["encoder"]): system["encoder"] for system in SYSTEMS.values()
+}
+ENCODER_OF = {name: encoder_name(system["encoder"]) for name, system in SYSTEMS.items()}
+ENTRIES = {"packaged": "<resources>/packaged", "files": "<results>/entries"}[
+    SETTINGS["source"]["type"]
+]
+MODELS = sorted(
+    {SETTINGS["evaluation"]["bertscore_model"]}
+    | {system["language_model"] for system in SYSTEMS.values()}
+    | {encoder["model"] for encoder in ENCODERS.values()}
+)
+BASELINES = ["nearest_neighbour", "most_frequent"]
+PREDICTORS = [*SYSTEMS, *BASELINES]
+# A stage is re-run by its own settings only.
+ALIGN_SETTINGS = {
+    name: {key: system[key] for key in system.keys() - {"tune", "prompt", "predict"}}
+    for name, system in SYSTEMS.items()
+}
+TUNE_SETTINGS = {
+    name: {key: system[key] for key in system.keys() - {"predict"}}
+    for name, system in SYSTEMS.items()
+}
+
+
+wildcard_constraints:
+    model="|".join(SETTINGS["models"]),
+    system="|".join(SYSTEMS),
+    encoder="|".join(ENCODERS),
+    training_seed=r"\d+",
+    predictor="|".join(PREDICTORS),
+
+
+def code_of(rule, *programs):
+    """Hash the code behind a rule, so that a change in it, and nothing else, re-runs the rule."""
+    return code_hash(HOUSE / "workflow_scripts" / f"{rule}.py", *programs)
+
+
+def mem_by_attempt(mem_mb):
+    """Ask for more memory each time that a job was killed for want of it."""
+
+    def mem(wildcards, attempt):
+        return mem_mb * attempt
+
+    return mem
+
+
+def manifest_of(model):
+    """Return the file that says a model folder is whole."""
+    return f"<resources>/models/{model}/manifest.json"
+
+
+def language_model_of(wildcards):
+    """Return the manifest of a system's language model."""
+    return manifest_of(SYSTEMS[wildcards.system]["language_model"])
+
+
+def encoder_model_of(wildcards):
+    """Return the manifest of the model behind an encoder."""
+    return manifest_of(ENCODERS[wildcards.encoder]["model"])
+
+
+def embeddings_of(wildcards):
+    """Return the manifest of the embeddings that a system reads."""
+    return f"<results>/embeddings/proteins/{ENCODER_OF[wildcards.system]}/manifest.json"
+
+
+def corpora_of(wildcards):
+    """Return the corpora that a system is tuned and tested on."""
+    names = SYSTEMS[wildcards.system]["tune"]["corpora"]
+    return [f"<results>/corpora/{name}.parquet" for name in names]

@@ -1,0 +1,49 @@
+"""Conversations to train and test on."""
+
+
+rule make_descriptions:
+    input:
+        proteins="<results>/tables/proteins.parquet",
+        split="<results>/split/split.parquet",
+    output:
+        conversations="<results>/corpora/descriptions.parquet",
+    log:
+        "<logs>/make_descriptions.log",
+    benchmark:
+        "<benchmarks>/make_descriptions.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=mem_by_attempt(2000),
+        runtime=30,
+    params:
+        licence=SETTINGS["source"]["licence"],
+        code=code_of("make_descriptions"),
+    message:
+        "Making descriptions from the function statements"
+    script:
+        "../workflow_scripts/make_descriptions.py"
+
+
+rule make_prompts:
+    input:
+        corpora=corpora_of,
+        proteins="<results>/tables/proteins.parquet",
+    output:
+        conversations="<results>/corpora/prompts/{system}.parquet",
+    log:
+        "<logs>/make_prompts/{system}.log",
+    benchmark:
+        "<benchmarks>/make_prompts/{system}.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=mem_by_attempt(2000),
+        runtime=30,
+    params:
+        prompt=lookup(dpath="{system}/prompt", within=SYSTEMS),
+        code=code_of("make_prompts"),
+    message:
+        "Putting conversations into the prompt of {wildcards.system}"
+    script:
+        "../workflow_scripts/make_prompts.py"

@@ -1,0 +1,91 @@
+"""Figures, provenance and the results page."""
+
+LOSSES = collect(
+    "<results>/systems/{system}/{training_seed}/{stage}/losses.tsv",
+    system=SYSTEMS,
+    training_seed=SEEDS,
+    stage=["align", "tune"],
+)
+FIGURES = collect(
+    "<results>/figures/{figure}.{suffix}",
+    figure=["losses", "metrics", "split"],
+    suffix=["png", "svg", "csv"],
+)
+
+
+rule plot_results:
+    input:
+        losses=LOSSES,
+        metrics="<results>/metrics.parquet",
+        split="<results>/split/split.parquet",
+    output:
+        FIGURES,
+    log:
+        "<logs>/plot_results.log",
+    benchmark:
+        "<benchmarks>/plot_results.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=mem_by_attempt(2000),
+        runtime=30,
+    params:
+        code=code_of("plot_results"),
+    message:
+        "Plotting losses, metrics and the split"
+    script:
+        "../workflow_scripts/plot_results.py"
+
+
+rule record_provenance:
+    input:
+        entries=f"{ENTRIES}/manifest.json",
+        proteins="<results>/tables/proteins.parquet",
+        split="<results>/split/split.parquet",
+        models=collect("<resources>/models/{model}/manifest.json", model=MODELS),
+    output:
+        provenance="<results>/provenance.json",
+    log:
+        "<logs>/record_provenance.log",
+    benchmark:
+        "<benchmarks>/record_provenance.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=mem_by_attempt(1000),
+        runtime=30,
+    params:
+        settings=SETTINGS,
+        code=code_of("record_provenance"),
+    message:
+        "Recording what the results were made from"
+    script:
+        "../workflow_scripts/record_provenance.py"
+
+
+rule write_report:
+    input:
+        metrics="<results>/metrics.parquet",
+        audit="<results>/split/audit.json",
+        rejects="<results>/tables/rejects.parquet",
+        provenance="<results>/provenance.json",
+        figures=FIGURES,
+    output:
+        page="<results>/report.html",
+    log:
+        "<logs>/write_report.log",
+    benchmark:
+        "<benchmarks>/write_report.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=mem_by_attempt(1000),
+        runtime=30,
+    params:
+        title=SETTINGS["name"],
+        note=SETTINGS["note"],
+        code=code_of("write_report"),
+    message:
+        "Writing the results page"
+    script:
+        "../workflow_scripts/write_report.py"

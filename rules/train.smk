@@ -1,0 +1,67 @@
+"""The two training stages of a system."""
+
+
+rule align:
+    input:
+        store=embeddings_of,
+        texts="<results>/embeddings/texts/{system}.parquet",
+        conversations=corpora_of,
+    output:
+        connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
+        losses="<results>/systems/{system}/{training_seed}/align/losses.tsv",
+        summary="<results>/systems/{system}/{training_seed}/align/summary.json",
+    log:
+        "<logs>/align/{system}.{training_seed}.log",
+    benchmark:
+        "<benchmarks>/align/{system}.{training_seed}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: COMPUTE["torch_threads"] * COMPUTE["processes"]
+    resources:
+        mem_mb=mem_by_attempt(8000),
+        runtime=1440,
+        gpu=COMPUTE["gpu"],
+    params:
+        system=lookup(dpath="{system}", within=ALIGN_SETTINGS),
+        compute=COMPUTE,
+        code=code_of("align", "protscribe.training.worker"),
+    message:
+        "Aligning {wildcards.system} (seed {wildcards.training_seed})"
+    script:
+        "../workflow_scripts/align.py"
+
+
+rule tune:
+    input:
+        store=embeddings_of,
+        conversations="<results>/corpora/prompts/{system}.parquet",
+        language_model=language_model_of,
+        connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
+    output:
+        losses="<results>/systems/{system}/{training_seed}/tune/losses.tsv",
+        summary="<results>/systems/{system}/{training_seed}/tune/summary.json",
+        last_connector="<results>/systems/{system}/{training_seed}/tune/last/connector.safetensors",
+        last_adapter="<results>/systems/{system}/{training_seed}/tune/last/adapter_model.safetensors",
+        system="<results>/systems/{system}/{training_seed}/model/system.json",
+        connector="<results>/systems/{system}/{training_seed}/model/connector.safetensors",
+        adapter="<results>/systems/{system}/{training_seed}/model/adapter_model.safetensors",
+        adapter_config="<results>/systems/{system}/{training_seed}/model/adapter_config.json",
+    log:
+        "<logs>/tune/{system}.{training_seed}.log",
+    benchmark:
+        "<benchmarks>/tune/{system}.{training_seed}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: COMPUTE["torch_threads"] * COMPUTE["processes"]
+    resources:
+        mem_mb=mem_by_attempt(16000),
+        runtime=2880,
+        gpu=COMPUTE["gpu"],
+    params:
+        system=lookup(dpath="{system}", within=TUNE_SETTINGS),
+        compute=COMPUTE,
+        code=code_of("tune", "protscribe.training.worker"),
+    message:
+        "Tuning {wildcards.system} (seed {wildcards.training_seed})"
+    script:
+        "../workflow_scripts/tune.py"

@@ -1,0 +1,13 @@
+"""Bring one model into a plain local folder."""
+
+from pathlib import Path
+
+from protscribe.errors import script_log
+from protscribe.sources.models import get_model
+
+with script_log(snakemake.log[0]):
+    get_model(
+        snakemake.wildcards.model,
+        snakemake.params.spec,
+        Path(snakemake.output.manifest).parent,
+    )

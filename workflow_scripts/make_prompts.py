@@ -1,0 +1,15 @@
+"""Put conversations into a system's own prompt."""
+
+from pathlib import Path
+
+from protscribe.corpora.prompted import make_prompts
+from protscribe.errors import script_log
+from protscribe.prompts import PromptStyle
+
+with script_log(snakemake.log[0]):
+    make_prompts(
+        [Path(path) for path in snakemake.input.corpora],
+        Path(snakemake.input.proteins),
+        Path(snakemake.output.conversations),
+        style=PromptStyle(**snakemake.params.prompt),
+    )
