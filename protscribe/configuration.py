@@ -2,7 +2,9 @@
 
 import copy
 import difflib
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -38,7 +40,7 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
     settings = copy.deepcopy(dict(config))
     _validate(settings, schema)
     for name, system in settings["systems"].items():
-        published = system.pop("published", {})
+        published = system["published"]
         if system["faithful"]:
             if not published:
                 raise InputError(
@@ -48,6 +50,8 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
             settings["systems"][name] = _merge(system, published)
     # The published settings are validated too, now where they count.
     _validate(settings, schema)
+    for system in settings["systems"].values():
+        del system["published"]
     _check_names(settings)
     return settings
 
@@ -124,7 +128,9 @@ def _merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def _check_names(settings: Settings) -> None:
-    wanted = {"evaluation.bertscore_model": (settings["evaluation"]["bertscore_model"], "text_encoder")}
+    wanted = {
+        "evaluation.bertscore_model": (settings["evaluation"]["bertscore_model"], "text_encoder")
+    }
     for name, system in settings["systems"].items():
         wanted[f"systems.{name}.language_model"] = (system["language_model"], "language_model")
         wanted[f"systems.{name}.encoder.model"] = (system["encoder"]["model"], "protein_encoder")
@@ -139,3 +145,48 @@ def _check_names(settings: Settings) -> None:
     split = settings["split"]
     if sum(split["fractions"].values()) >= 1:
         raise InputError("configuration: split.fractions leave nothing to train on; sum below 1")
+
+
+def guide(schema: Mapping[str, Any]) -> str:
+    """Return the schema as Markdown: every key with its type, default and meaning."""
+    lines = [
+        "# Every key of a configuration",
+        "",
+        "Made from `schema.yaml` by `python -m protscribe.configuration`. An unknown key, a wrong",
+        "type or a name without a model ends the run with one line that says what is allowed.",
+        "`config.yaml` is the embedded default; another file is used instead of it, not on top:",
+        "`snakemake --cores all --configfile config/prot2text_v2.yaml`.",
+        "",
+    ]
+    parts = {"The whole": schema} | {
+        f"`{name}`": part
+        for name, part in (
+            ("models.NAME", schema["$defs"]["model"]),
+            ("systems.NAME", schema["$defs"]["system"]),
+        )
+    }
+    for title, part in parts.items():
+        lines += [f"## {title}", "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        lines += list(_guide_rows(part, ""))
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _guide_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
+    required = schema.get("required", [])
+    for key, value in schema.get("properties", {}).items():
+        kind = " \\| ".join(map(str, value["enum"])) if "enum" in value else ""
+        kind = kind or _types(value["type"]).replace("a ", "")
+        default = "required" if key in required else f"`{json.dumps(value.get('default', ''))}`"
+        default = {'`""`': "", "`{}`": ""}.get(default, default)
+        meaning = value.get("description", "").replace("|", "\\|")
+        yield f"| {prefix}`{key}` | {kind} | {default} | {meaning} |"
+        yield from _guide_rows(value, f"{prefix}`{key}`.")
+
+
+if __name__ == "__main__":
+    import yaml
+
+    folder = Path(__file__).parents[1] / "config"
+    text = guide(yaml.safe_load((folder / "schema.yaml").read_text(encoding="utf-8")))
+    (folder / "README.md").write_text(text, encoding="utf-8")

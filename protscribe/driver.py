@@ -43,7 +43,7 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         _unlock(folder)
         command = [sys.executable, "-m", "snakemake", *arguments]
         environment = {**os.environ, MARK: str(folder)}
-            process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
+        process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
         return _wait(process)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import grimp
 
 from protscribe.atomic import read_json, sha256_file, sha256_json, sha256_text, write_json
+from protscribe.errors import InputError
 from protscribe.tables import read_metadata
 
 PACKAGE = "protscribe"
@@ -45,6 +46,23 @@ def package_versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
     from protscribe import __version__
 
     return versions | {PACKAGE: __version__}
+
+
+def model_manifest(folder: Path | str) -> dict[str, Any]:
+    """Read what `get_model` recorded of a model: name, checksums, licence, architecture.
+
+    Raises
+    ------
+    InputError
+        If there is no manifest, which means that the model is not there or not complete.
+    """
+    path = Path(folder) / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; get the model first (rule get_model)")
+    manifest = read_json(path)
+    if not isinstance(manifest, dict) or not {"name", "weights_sha256", "format"} <= set(manifest):
+        raise InputError(f"{path}: not the manifest of a model; delete the folder and run again")
+    return manifest
 
 
 def code_hash(script: Path | str, *modules: str) -> str:

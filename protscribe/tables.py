@@ -36,7 +36,7 @@ class TableSpec:
     key: tuple[str, ...]
 
 
-def _spec(key: str, **columns: pa.DataType) -> TableSpec:
+def _spec(key: str, /, **columns: pa.DataType) -> TableSpec:
     names = tuple(key.split())
     fields = [pa.field(name, kind, nullable=name not in names) for name, kind in columns.items()]
     return TableSpec(pa.schema(fields), names)
@@ -261,6 +261,9 @@ def _conform(
     else:
         _check_columns(path, name, set(table.column_names))
     table = table.select(schema.names)
+    for column in set(TABLES[name].key) & set(schema.names):
+        if table[column].null_count:
+            raise InputError(f"{path}: table {name} has a row without {column}")
     try:
         return table.cast(schema).replace_schema_metadata(table.schema.metadata)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
@@ -269,9 +272,6 @@ def _conform(
 
 def _check_key(path: Path | str, name: str, table: pa.Table) -> None:
     key = list(TABLES[name].key)
-    for column in key:
-        if table[column].null_count:
-            raise InputError(f"{path}: table {name} has a row without {column}")
     if table.num_rows == 0:
         return
     counts = table.group_by(key).aggregate([([], "count_all")])

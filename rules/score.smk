@@ -30,7 +30,9 @@ rule score_predictions:
 
 rule collect_metrics:
     input:
-        predictions=collect("<results>/predictions/{predictor}.parquet", predictor=PREDICTORS),
+        predictions=collect(
+            "<results>/predictions/{predictor}.parquet", predictor=PREDICTORS
+        ),
         scores=collect("<results>/scores/{predictor}.parquet", predictor=PREDICTORS),
         split="<results>/split/split.parquet",
     output:

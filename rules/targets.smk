@@ -48,7 +48,9 @@ rule corpora:
 
 rule embeddings:
     input:
-        collect("<results>/embeddings/proteins/{encoder}/manifest.json", encoder=ENCODERS),
+        collect(
+            "<results>/embeddings/proteins/{encoder}/manifest.json", encoder=ENCODERS
+        ),
         collect("<results>/embeddings/texts/{system}.parquet", system=SYSTEMS),
 
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.homology.split import assign_folds
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     params = snakemake.params

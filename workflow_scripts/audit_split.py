@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.homology.audit import audit_split
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     audit_split(

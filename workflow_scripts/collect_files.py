@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.sources.files import collect_files
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     collect_files(

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.devices import pick_device
 from protscribe.embeddings.store import embed_proteins
+
+from protscribe.devices import pick_device
 from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.sources.packaged import collect_entries
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     output = snakemake.output

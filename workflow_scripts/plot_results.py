@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.report.plots import plot_losses, plot_metrics, plot_split
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     figures = Path(snakemake.output[0]).parent

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.errors import script_log
 from protscribe.report.page import write_report
+
+from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):
     write_report(

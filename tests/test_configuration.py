@@ -1,0 +1,138 @@
+import copy
+
+import pytest
+import yaml
+
+from conftest import HOUSE
+from protscribe.configuration import encoder_name, guide, resolve
+from protscribe.errors import InputError
+
+SCHEMA = yaml.safe_load((HOUSE / "config" / "schema.yaml").read_text())
+FILES = [HOUSE / "config.yaml", *sorted((HOUSE / "config").glob("[!s]*.yaml"))]
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((HOUSE / "config.yaml").read_text())
+
+
+def changed(config, path, value):
+    """Return a copy with one value changed; a value of `...` deletes the key."""
+    config = copy.deepcopy(config)
+    *parents, last = path.split(".")
+    place = config
+    for parent in parents:
+        place = place[parent]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return config
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_shipped_configurations_are_valid(path):
+    settings = resolve(yaml.safe_load(path.read_text()), SCHEMA)
+    assert settings["systems"]["prot2text_v2"]["align"]["pooling"] == ["mean", "std"]
+
+
+def test_defaults_fill_nested_mappings(config):
+    settings = resolve(changed(config, "systems.prot2text_v2.predict", ...), SCHEMA)
+    assert settings["systems"]["prot2text_v2"]["predict"]["max_new_tokens"] == 512
+    assert settings["systems"]["prot2text_v2"]["tune"]["lora"]["dropout"] == 0.1
+    assert settings["proteins"]["min_length"] == 30
+
+
+def test_the_given_configuration_is_not_changed(config):
+    before = copy.deepcopy(config)
+    resolve(config, SCHEMA)
+    assert config == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("sead", 1, "unknown key sead; did you mean seed"),
+        ("split.minimun", 3, r"unknown key split\.minimun; did you mean minimum"),
+        ("systems.prot2text_v2.tune.epoch", 2, r"unknown key systems\.prot2text_v2\.tune\.epoch"),
+        ("seed", "one", "seed is 'one'; allowed: a integer"),
+        ("split.minimum", 0, r"split\.minimum is 0; allowed: at least 1"),
+        ("compute.device", "tpu", r"compute\.device is 'tpu'; allowed: one of auto, cpu, cuda"),
+        ("source.type", "web", r"source\.type is 'web'; allowed: one of packaged, files"),
+        ("models.minilm.sha256", "abc", r"models\.minilm\.sha256 is 'abc'; allowed: text matching"),
+        ("models.minilm.kind", ..., r"models\.minilm: 'kind' is a required property"),
+        (
+            "systems.prot2text_v2.language_model",
+            "gpt",
+            r"systems\.prot2text_v2\.language_model names the model 'gpt'; models has: esm2_8m",
+        ),
+        (
+            "systems.prot2text_v2.encoder.model",
+            "minilm",
+            r"needs a model of kind protein_encoder; models\.minilm is a text_encoder",
+        ),
+        ("split.fractions.validation", 0.5, None),
+        ("systems.prot2text_v2.published", {}, None),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(config, path, value, message):
+    bad = changed(config, path, value)
+    if message is None:
+        resolve(bad, SCHEMA)
+        return
+    with pytest.raises(InputError, match=message) as caught:
+        resolve(bad, SCHEMA)
+    assert "\n" not in str(caught.value)
+
+
+def test_fractions_must_leave_training_proteins(config):
+    bad = changed(config, "split.fractions", {"validation": 0.5, "test_low_homology": 0.5})
+    with pytest.raises(InputError, match=r"split\.fractions leave nothing to train on"):
+        resolve(bad, SCHEMA)
+
+
+def test_faithful_merges_the_published_settings(config):
+    plain = resolve(config, SCHEMA)["systems"]["prot2text_v2"]
+    faithful = resolve(changed(config, "systems.prot2text_v2.faithful", True), SCHEMA)
+    faithful = faithful["systems"]["prot2text_v2"]
+    assert plain["align"]["symmetric"] and not faithful["align"]["symmetric"]
+    assert plain["align"]["text_center"] and not faithful["align"]["text_center"]
+    assert "{name}" in faithful["prompt"]["user_template"]
+    assert plain["prompt"]["user_template"] == "<protein_sequence>"
+    assert faithful["predict"] == {"max_new_tokens": 40, "reference_max_tokens": 512}
+    assert faithful["tune"] == plain["tune"]
+    assert "published" not in faithful
+
+
+def test_published_settings_are_validated_where_they_count(config):
+    bad = changed(config, "systems.prot2text_v2.published.align", {"symetric": False})
+    bad["systems"]["prot2text_v2"]["faithful"] = True
+    with pytest.raises(InputError, match="unknown key .*symetric; did you mean symmetric"):
+        resolve(bad, SCHEMA)
+    empty = changed(config, "systems.prot2text_v2.published", {})
+    empty["systems"]["prot2text_v2"]["faithful"] = True
+    with pytest.raises(InputError, match=r"systems\.prot2text_v2\.published"):
+        resolve(empty, SCHEMA)
+
+
+def test_whatever_changes_embeddings_changes_their_name(config):
+    base = resolve(config, SCHEMA)["systems"]["prot2text_v2"]["encoder"]
+    changes = [{}, {"model": "x"}, {"layer": 4}, {"max_residues": 9}, {"special_tokens": False}]
+    names = {encoder_name(base | change) for change in [*changes, {"dtype": "bfloat16"}]}
+    assert len(names) == 6
+    assert encoder_name(base) == "esm2_8m-layer5-residues128"
+
+
+def test_the_guide_is_made_from_the_schema():
+    assert (HOUSE / "config" / "README.md").read_text(encoding="utf-8") == guide(SCHEMA)
+
+
+def test_every_key_is_explained():
+    def unexplained(schema, prefix=""):
+        for key, value in schema.get("properties", {}).items():
+            if "description" not in value:
+                yield prefix + key
+            yield from unexplained(value, f"{prefix}{key}.")
+
+    parts = [SCHEMA, *SCHEMA["$defs"].values()]
+    assert [key for part in parts for key in unexplained(part)] == []
