@@ -13,7 +13,7 @@ PIP_ARGS ?=
 ARGS ?=
 BIN = $(VENV)/bin
 
-.PHONY: run test lint format setup clean
+.PHONY: run test lint format setup diagram clean
 
 run: $(VENV)/.run
 	@$(BIN)/python -m protscribe.driver --cores all $(ARGS)
@@ -54,3 +54,11 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache
+
+diagram: $(VENV)/.run
+	@$(BIN)/snakemake --rulegraph mermaid-js 2>/dev/null | grep -v '^	style\|^---\|^title' > .diagram
+	@sed -i -e '/^<!-- diagram -->/,/^<!-- end of diagram -->/{//!d}' \
+		-e '/^<!-- diagram -->/r .diagram' docs/architecture.md
+	@sed -i -e 's/^flowchart TB/```mermaid\nflowchart TB/' \
+		-e 's/^<!-- end of diagram -->/```\n<!-- end of diagram -->/' docs/architecture.md
+	@rm .diagram

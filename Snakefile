@@ -5,7 +5,21 @@ min_version("9.19")
 # A second file would be merged into the default deeply, so it is loaded only when alone.
 if not workflow.configfiles:
 
-    configfile: "config.yaml"
+    configfile: workflow.source_path("config.yaml")
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/metrics.tsv",
+        "<results>/metrics.parquet",
+        "<results>/report.html",
+        "<results>/provenance.json",
+        "<results>/split/audit.json",
 
 
 include: "rules/common.smk"

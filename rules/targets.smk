@@ -1,8 +1,7 @@
-"""What a user may ask for by name: the whole job, or one stage of it."""
+"""What a user may ask for by name beside `all`: one stage of the job."""
 
 
 localrules:
-    all,
     data,
     split,
     models,
@@ -12,16 +11,6 @@ localrules:
     tuned,
     predicted,
     scored,
-
-
-rule all:
-    default_target: True
-    input:
-        "<results>/metrics.tsv",
-        "<results>/metrics.parquet",
-        "<results>/report.html",
-        "<results>/provenance.json",
-        "<results>/split/audit.json",
 
 
 rule data:

@@ -1,0 +1,146 @@
+"""Whole runs of the workflow on made-up entries with tiny random models."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conftest import HOUSE
+from flat_entries import write_families
+from tiny_models import write_tiny_encoder, write_tiny_language_model, write_tiny_text_encoder
+
+
+def tiny_settings(folder: Path) -> dict[str, Any]:
+    """Write entries and models below a folder and return a configuration that uses them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    models = {
+        "tiny_esm": ("protein_encoder", write_tiny_encoder),
+        "tiny_llama": ("language_model", write_tiny_language_model),
+        "tiny_bert": ("text_encoder", write_tiny_text_encoder),
+    }
+    return {
+        "name": "tiny",
+        "source": {
+            "type": "files",
+            "paths": [str(write_families(folder / "entries.dat"))],
+            "licence": "none",
+        },
+        "split": {
+            "fractions": {
+                "validation": 0.1,
+                "test_in_distribution": 0.1,
+                "test_low_homology": 0.1,
+            },
+            "minimum": 3,
+        },
+        "models": {
+            name: {"kind": kind, "source": "path", "path": str(write(folder / "models" / name))}
+            for name, (kind, write) in models.items()
+        },
+        "compute": {"torch_threads": 1, "device": "cpu"},
+        "evaluation": {"bertscore_model": "tiny_bert", "resamples": 200},
+        "systems": {
+            "prot2text_v2": {
+                "encoder": {"model": "tiny_esm", "layer": 2, "max_residues": 64},
+                "language_model": "tiny_llama",
+                "connector": {"type": "projector", "hidden": 16, "dropout": 0.1},
+                "prompt": {"system_message": "Be brief."},
+                "align": {
+                    "objective": "contrastive",
+                    "text_layer": 2,
+                    "text_max_tokens": 16,
+                    "batch_size": 8,
+                    "epochs": 2,
+                },
+                "tune": {
+                    "objective": "instruction",
+                    "lora": {"rank": 2, "alpha": 4},
+                    "max_answer_tokens": 12,
+                    "batch_tokens": 1200,
+                    "batches_per_step": 1,
+                    "epochs": 2,
+                },
+                "predict": {"max_new_tokens": 6},
+            }
+        },
+    }
+
+
+def write_settings(path: Path, settings: dict[str, Any]) -> Path:
+    """Write a configuration as YAML; return its path."""
+    path.write_text(yaml.safe_dump(settings))
+    return path
+
+
+def command(config: Path, *arguments: str, house: Path = HOUSE, cores: int = 2) -> list[str]:
+    """Return the command line that runs the workflow with a configuration."""
+    return [
+        *(sys.executable, "-m", "protscribe.driver", "--snakefile", str(house / "Snakefile")),
+        *("--cores", str(cores), "--configfile", str(config), *arguments),
+    ]
+
+
+def environment(house: Path = HOUSE) -> dict[str, str]:
+    """Return the environment of a run."""
+    return {**os.environ, "PYTHONPATH": str(house)}
+
+
+def run(
+    folder: Path, config: Path, *arguments: str, house: Path = HOUSE
+) -> subprocess.CompletedProcess[str]:
+    """Run the workflow in a folder; its whole output is in `stdout`."""
+    return subprocess.run(
+        command(config, *arguments, house=house),
+        cwd=folder,
+        env=environment(house),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+
+
+def planned(folder: Path, config: Path, *arguments: str, house: Path = HOUSE) -> set[str]:
+    """Return the names of the rules that a run would run."""
+    answer = run(folder, config, "--dry-run", "--quiet", "host", *arguments, house=house)
+    assert answer.returncode == 0, answer.stdout
+    rules = set()
+    for line in answer.stdout.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[1].isdigit() and words[0] != "total":
+            rules.add(words[0])
+    return rules
+
+
+RESULTS = (
+    "results/metrics.tsv",
+    "results/metrics.parquet",
+    "results/predictions/*.parquet",
+    "results/scores/*.parquet",
+    "results/split/*",
+    "results/tables/*",
+    "results/corpora/**/*.parquet",
+    "results/embeddings/texts/*",
+    "results/systems/*/*/align/*",
+    "results/systems/*/*/tune/**/*",
+    "results/systems/*/*/model/*",
+    "results/figures/*",
+    "results/provenance.json",
+    "results/report.html",
+)
+
+
+def result_files(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of every result file of a run."""
+    paths = sorted(path for pattern in RESULTS for path in folder.glob(pattern) if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def differing(one: Path, two: Path) -> list[str]:
+    """Return the result files in which two runs differ."""
+    left, right = result_files(one), result_files(two)
+    assert left, f"{one} has no results"
+    return sorted(name for name in left | right if left.get(name) != right.get(name))

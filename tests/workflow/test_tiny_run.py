@@ -1,0 +1,145 @@
+"""The whole workflow, from entries to the results page."""
+
+import copy as copying
+import re
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import HOUSE
+from protscribe.atomic import read_json
+from protscribe.tables import read_table
+from tiny_runs import differing, planned, result_files, run, write_settings
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+AFTER_TUNE = {"tune", "predict", "score_predictions", "collect_metrics"}
+PAGES = {"plot_results", "write_report", "record_provenance"}
+
+
+def test_results_are_whole(finished):
+    results = finished.folder / "results"
+    metrics = read_table(results / "metrics.parquet", "metrics").to_pandas()
+    assert set(metrics.predictor) == {"prot2text_v2", "nearest_neighbour", "most_frequent"}
+    assert set(metrics.fold) == {"test_in_distribution", "test_low_homology"}
+    assert (metrics.low <= metrics.value + 1e-9).all()
+    assert (metrics.value <= metrics.high + 1e-9).all()
+    assert (metrics.training_examples > 0).all() and (metrics.n > 0).all()
+    lines = (results / "metrics.tsv").read_text().splitlines()
+    assert len(lines) == len(metrics) + 1
+    assert read_json(results / "split" / "audit.json")["violations"] == []
+    provenance = read_json(results / "provenance.json")
+    assert provenance["configuration"]["name"] == "tiny"
+    assert set(provenance["models"]) == {"tiny_esm", "tiny_llama", "tiny_bert"}
+
+
+def test_every_test_protein_has_one_prediction_per_predictor(finished):
+    results = finished.folder / "results"
+    split = read_table(results / "split" / "split.parquet", "split").to_pylist()
+    tests = sorted(row["accession"] for row in split if (row["fold"] or "").startswith("test_"))
+    for path in (results / "predictions").glob("*.parquet"):
+        rows = read_table(path, "predictions").to_pylist()
+        assert sorted(row["accession"] for row in rows) == tests
+
+
+def test_rows_in_are_rows_out_and_rejects(finished):
+    entries = (finished.folder / "results" / "entries" / "swissprot.dat").read_text()
+    tables = finished.folder / "results" / "tables"
+    kept = pq.read_metadata(tables / "proteins.parquet").num_rows
+    assert entries.count("\n//") == kept + pq.read_metadata(tables / "rejects.parquet").num_rows
+
+
+def test_page_opens_without_network(finished):
+    page = (finished.folder / "results" / "report.html").read_text()
+    outside = re.findall(r"""(?:src|href)=["'](?!data:|#)[^"']*""", page)
+    assert outside == [] and "@import" not in page
+    assert "nearest_neighbour" in page and "data:image/png;base64," in page
+
+
+def test_nothing_half_written_is_left(finished):
+    names = [path.name for path in (finished.folder / "results").rglob("*")]
+    assert [name for name in names if ".partial-" in name or name == ".state"] == []
+
+
+def test_second_run_does_nothing_and_says_so(copy):
+    answer = run(copy.folder, copy.config)
+    assert answer.returncode == 0
+    assert "Nothing to be done" in answer.stdout
+
+
+def test_two_runs_give_identical_files(finished, tmp_path):
+    answer = run(tmp_path, finished.config, "--jobs", "1")
+    assert answer.returncode == 0, answer.stdout
+    assert differing(finished.folder, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("systems.prot2text_v2.tune.epochs", 1, AFTER_TUNE | PAGES),
+        (
+            "systems.prot2text_v2.predict.max_new_tokens",
+            5,
+            {"predict", "score_predictions", "collect_metrics"} | PAGES,
+        ),
+        ("evaluation.resamples", 300, {"collect_metrics"} | PAGES),
+        ("note", "Hello", {"write_report", "record_provenance"}),
+    ],
+)
+def test_a_parameter_re_runs_what_it_affects(copy, tmp_path, path, value, expected):
+    settings = copying.deepcopy(copy.settings)
+    *parents, last = path.split(".")
+    place = settings
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    config = write_settings(tmp_path / "changed.yaml", settings)
+    assert planned(copy.folder, config) - {"all"} == expected
+
+
+def test_code_re_runs_what_uses_it_and_a_comment_nothing(copy, tmp_path):
+    house = tmp_path / "house"
+    ignore = shutil.ignore_patterns(".*", "results", "resources", "logs", "tests")
+    shutil.copytree(HOUSE, house, ignore=ignore)
+    script = house / "workflow_scripts" / "tune.py"
+    script.write_text(script.read_text() + "\n# A comment.\n")
+    splitting = house / "protscribe" / "homology" / "split.py"
+    splitting.write_text(splitting.read_text().replace('"""', '"""More words. ', 1))
+    assert planned(copy.folder, copy.config, house=house) == set()
+    intervals = house / "protscribe" / "evaluation" / "bootstrap.py"
+    intervals.write_text(intervals.read_text() + "\nADDED = 1\n")
+    rules = planned(copy.folder, copy.config, house=house) - {"all"}
+    assert "collect_metrics" in rules
+    assert rules <= {"collect_metrics", "plot_results", "write_report", "score_predictions"}
+
+
+def test_force_re_runs_a_rule_and_what_follows(copy):
+    rules = planned(copy.folder, copy.config, "--forcerun", "tune")
+    assert rules - {"all"} == AFTER_TUNE | PAGES - {"record_provenance"}
+    assert planned(copy.folder, copy.config, "audit_split", "--force") == {"audit_split"}
+
+
+def test_another_configuration_touches_nothing(copy, tmp_path):
+    before = result_files(copy.folder)
+    settings = {**copy.settings, "name": "other", "seed": 1}
+    settings["pathvars"] = {f: f"{f}/other" for f in ("results", "logs", "benchmarks")}
+    config = write_settings(tmp_path / "other.yaml", settings)
+    answer = run(copy.folder, config, "split")
+    assert answer.returncode == 0, answer.stdout
+    assert (copy.folder / "results" / "other" / "split" / "audit.json").exists()
+    assert result_files(copy.folder) == before
+    assert planned(copy.folder, copy.config) == set()
+
+
+def test_paper_scale_plans(tmp_path):
+    entries = tmp_path / "resources" / "uniprot" / "uniprot_sprot.dat.gz"
+    entries.parent.mkdir(parents=True)
+    entries.touch()
+    rules = planned(tmp_path, HOUSE / "config" / "prot2text_v2.yaml")
+    assert {"align", "tune", "predict", "audit_split", "get_model"} <= rules
+
+
+@pytest.mark.parametrize("target", ["data", "split", "corpora", "embeddings", "tuned", "scored"])
+def test_each_stage_has_a_target(copy, target):
+    assert planned(copy.folder, copy.config, target) == set()
