@@ -1,0 +1,1 @@
+"""Clustering, splitting and auditing by sequence similarity, through MMseqs2."""
