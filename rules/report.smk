@@ -70,6 +70,7 @@ rule write_report:
         rejects="<results>/tables/rejects.parquet",
         provenance="<results>/provenance.json",
         figures=FIGURES,
+        template=workflow.source_path("../report/page.html.j2"),
     output:
         page="<results>/report.html",
     log:

@@ -10,7 +10,7 @@ import yaml
 
 from conftest import HOUSE
 from flat_entries import write_families
-from tiny_models import write_tiny_encoder, write_tiny_language_model, write_tiny_text_encoder
+from tiny_models import write_tiny_encoder, write_tiny_language_model, write_tiny_bert
 
 
 def tiny_settings(folder: Path) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def tiny_settings(folder: Path) -> dict[str, Any]:
     models = {
         "tiny_esm": ("protein_encoder", write_tiny_encoder),
         "tiny_llama": ("language_model", write_tiny_language_model),
-        "tiny_bert": ("text_encoder", write_tiny_text_encoder),
+        "tiny_bert": ("text_encoder", write_tiny_bert),
     }
     return {
         "name": "tiny",

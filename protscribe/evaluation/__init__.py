@@ -1,0 +1,1 @@
+"""Generation, baselines, metrics and their intervals."""

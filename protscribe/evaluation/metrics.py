@@ -1,0 +1,244 @@
+"""From predictions to scores of each answer, and from those to metrics with intervals."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protscribe.atomic import atomic_path
+from protscribe.evaluation import bootstrap
+from protscribe.evaluation.estimates import (
+    Estimate,
+    Sample,
+    differences,
+    draw,
+    estimate,
+    rows_by_seed,
+)
+from protscribe.evaluation.runs import (
+    ALL_STRATUM,
+    DIFFERENCE_SUFFIX,
+    KEY,
+    PAIRED_WITH,
+    SIGNATURE_KEY,
+    Group,
+    Run,
+    check_same_ids,
+    read_predictions,
+    read_run,
+    training_count,
+)
+from protscribe.evaluation.text_metrics import (
+    score_texts,
+    signatures,
+)
+from protscribe.provenance import model_manifest
+from protscribe.seeds import derive_seed
+from protscribe.tables import TABLES, read_table, write_table
+
+
+def score_predictions(
+    predictions: Path,
+    scores: Path,
+    *,
+    predictor: str,
+    bertscore_model: Path,
+    seed: int,
+    device: str,
+    threads: int,
+) -> None:
+    """Score each prediction of one predictor against its reference.
+
+    Parameters
+    ----------
+    predictions
+        Table of predictions.
+    scores
+        Table to write; its metadata holds each metric's signature.
+    predictor
+        Name to write into the table.
+    bertscore_model
+        Folder of the text encoder behind BERTScore.
+    seed
+        Seed of the pairing behind BERTScore's floor.
+    device, threads
+        Where the text encoder runs.
+
+    Raises
+    ------
+    InputError
+        If the table is empty, or a prediction or reference is missing.
+    """
+    import torch
+
+    from protscribe.evaluation.bertscore import (
+        BertScorer,
+        floor_scores,
+        rescale,
+        score_pairs,
+        signature,
+    )
+
+    torch.set_num_threads(threads)
+    model = model_manifest(bertscore_model)
+    rows = read_predictions(predictions).rows
+    hypotheses = [row["prediction"] for row in rows]
+    references = [row["reference"] for row in rows]
+    columns: dict[str, Sequence[float | None]] = dict(score_texts(hypotheses, references))
+    scorer = BertScorer(bertscore_model, device=device)
+    pairs = score_pairs(scorer, hypotheses, references)
+    f1 = pairs["bertscore_f1"]
+    columns |= pairs
+    floors: list[float | None] = [None] * len(rows)
+    rescaled: list[float | None] = [None] * len(rows)
+    for (task, fold), members in sorted(_by_fold(rows).items()):
+        texts = [references[i] for i in members]
+        floor = floor_scores(scorer, texts, derive_seed(seed, "bertscore floor", task, fold))
+        if floor is None:
+            print(
+                f"warning: all references of {fold} ({task}) are equal; BERTScore has no floor",
+                file=sys.stderr,
+            )
+            continue
+        # By id, so that it is the same number for one training seed and for many.
+        by_id = {rows[i]["id"]: value for i, value in zip(members, floor, strict=True)}
+        mean = float(np.mean([by_id[name] for name in sorted(by_id)]))
+        for i, value in zip(members, floor, strict=True):
+            floors[i] = value
+            rescaled[i] = rescale(f1[i], mean)
+    columns |= {"bertscore_f1_floor": floors, "bertscore_f1_rescaled": rescaled}
+    if scorer.cut:
+        print(f"BERTScore: {scorer.cut} texts were cut to the model's length", file=sys.stderr)
+    bert = signature(model["name"], scorer.layer, model["weights_sha256"])
+    facts = signatures() | {name: bert for name in columns if name.startswith("bertscore_")}
+    write_table(
+        scores,
+        "scores",
+        [
+            {name: row[name] for name in KEY}
+            | {"predictor": predictor, "metric": metric, "value": values[i]}
+            for metric, values in columns.items()
+            for i, row in enumerate(rows)
+        ],
+        {SIGNATURE_KEY + name: text for name, text in facts.items()} | {"predictor": predictor},
+    )
+
+
+def collect_metrics(
+    predictions: Sequence[Path],
+    scores: Sequence[Path],
+    split: Path,
+    tsv: Path,
+    parquet: Path,
+    *,
+    resamples: int,
+    seed: int,
+) -> None:
+    """Write the results table: every predictor, fold and metric with a 95% interval.
+
+    Scores of single answers are averaged over test ids; BLEU and chrF are computed from the
+    summed counts of a fold. Several training seeds are averaged after that. Intervals come
+    from resampled homology clusters (see `protscribe.evaluation.bootstrap`); predictors other
+    than `PAIRED_WITH` also get the difference to it on the same resamples.
+
+    Parameters
+    ----------
+    predictions, scores
+        Tables of all predictors, in the same order.
+    split
+        The split table, for each protein's cluster.
+    tsv, parquet
+        Where the metrics go.
+    resamples
+        Number of resamples.
+    seed
+        Seed of the draws.
+
+    Raises
+    ------
+    InputError
+        If predictors were not tested on exactly the same ids, a test protein is not in the
+        split table, or scores do not belong to the predictions.
+    """
+    clusters = _read_clusters(split)
+    runs = [read_run(*pair) for pair in zip(predictions, scores, strict=True)]
+    check_same_ids(runs)
+    rows: list[dict[str, Any]] = []
+    for group in sorted({group for run in runs for group in run.groups}):
+        members = [run for run in runs if group in run.groups]
+        sample = draw(group, members[0], clusters, split, resamples=resamples, seed=seed)
+        estimates = {run.predictor: estimate(run, group, sample) for run in members}
+        base = estimates.get(PAIRED_WITH)
+        for run in members:
+            own = estimates[run.predictor]
+            if base is not None and run.predictor != PAIRED_WITH:
+                own = own | differences(own, base, DIFFERENCE_SUFFIX)
+            rows += _metric_rows(run, group, sample, own)
+    table = write_table(parquet, "metrics", rows, {"resamples": str(resamples), "seed": str(seed)})
+    _write_tsv(tsv, table.to_pylist())
+
+
+def _read_clusters(split: Path) -> dict[str, tuple[str, str]]:
+    rows = read_table(split, "split", ["accession", "cluster", "fold"]).to_pylist()
+    return {row["accession"]: (row["cluster"], row["fold"]) for row in rows}
+
+
+def _by_fold(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], list[int]]:
+    folds: dict[tuple[str, str], list[int]] = {}
+    for i, row in enumerate(rows):
+        folds.setdefault((row["task"], row["fold"]), []).append(i)
+    return folds
+
+
+def _metric_rows(
+    run: Run, group: Group, sample: Sample, estimates: dict[str, Estimate]
+) -> list[dict[str, Any]]:
+    shared = {
+        "predictor": run.predictor,
+        **group._asdict(),
+        "stratum": ALL_STRATUM,
+        "n": len(sample.ids),
+        "clusters": sample.clusters,
+        "seeds": len(rows_by_seed(run, group)),
+        "small_sample": sample.clusters < bootstrap.MIN_CLUSTERS,
+        "training_examples": training_count(run, "training_examples"),
+        "training_steps": training_count(run, "training_steps"),
+    }
+    rows = []
+    for metric, (value, resampled) in sorted(estimates.items()):
+        low: float | None = None
+        high: float | None = None
+        known = bool(np.isfinite(value))
+        # One cluster drawn again and again says nothing about other proteins.
+        if known and sample.clusters > 1:
+            low, high = bootstrap.interval(resampled)
+        rows.append(
+            shared
+            | {
+                "metric": metric,
+                "value": value if known else None,
+                "low": low,
+                "high": high,
+                "signature": run.signatures.get(metric.removesuffix(DIFFERENCE_SUFFIX)),
+            }
+        )
+    return rows
+
+
+def _write_tsv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    columns = TABLES["metrics"].schema.names
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return "NA"
+        if isinstance(value, bool):
+            return str(value).lower()
+        # Adding 0 turns a rounded -0 into 0.
+        return f"{round(value, 4) + 0.0:.4f}" if isinstance(value, float) else str(value)
+
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(cell(row[column]) for column in columns) for row in rows]
+    with atomic_path(path) as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
