@@ -1,0 +1,1 @@
+"""Frozen encoders, the embedding store and pooled text vectors."""
