@@ -90,16 +90,17 @@ def _with_defaults(base: Any) -> Any:
 def _explain(error: jsonschema.ValidationError) -> str:
     key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
     schema: Any = error.schema
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
         allowed = sorted(schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(allowed))[0]
+        unknown = sorted(set(instance) - set(allowed))[0]
         where = "" if key == "the configuration" else f"{key}."
         close = difflib.get_close_matches(unknown, allowed, 1)
         hint = f"; did you mean {close[0]}" if close else ""
         return f"configuration: unknown key {where}{unknown}{hint}; allowed: {', '.join(allowed)}"
     if error.validator == "required":
         return f"configuration: {key}: {error.message}"
-    allowed = {
+    limit = {
         "enum": lambda: "one of " + ", ".join(map(str, schema["enum"])),
         "const": lambda: f"{schema['const']}",
         "type": lambda: _types(schema["type"]),
@@ -110,7 +111,7 @@ def _explain(error: jsonschema.ValidationError) -> str:
         "minItems": lambda: f"at least {schema['minItems']} item(s)",
         "minProperties": lambda: f"at least {schema['minProperties']} entry",
     }.get(str(error.validator), lambda: error.message)()
-    return f"configuration: {key} is {error.instance!r}; allowed: {allowed}"
+    return f"configuration: {key} is {instance!r}; allowed: {limit}"
 
 
 def _types(names: str | list[str]) -> str:

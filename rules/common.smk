@@ -1,6 +1,5 @@
 """Validated settings and the few helpers that rules share."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,16 +7,14 @@ import yaml
 from snakemake.exceptions import WorkflowError
 
 HOUSE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
-# Scripts and the processes that they start find the library wherever the workflow is used from.
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(HOUSE), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
 sys.path.insert(0, str(HOUSE))
 
 from protscribe.configuration import encoder_name, resolve
+from protscribe.environment import prepare_children
 from protscribe.errors import InputError
 from protscribe.provenance import code_hash
 
+prepare_children()
 try:
     with open(HOUSE / "config" / "schema.yaml") as file:
         SETTINGS = resolve(config, yaml.safe_load(file))

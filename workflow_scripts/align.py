@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from protscribe.training.launch import TrainingJob, run_training
-
 from protscribe.devices import pick_device
 from protscribe.errors import script_log
 from protscribe.provenance import state_folder
+from protscribe.training.launch import TrainingJob, run_training
 
 with script_log(snakemake.log[0]):
     params, wildcards = snakemake.params, snakemake.wildcards

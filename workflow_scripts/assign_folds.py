@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.homology.split import assign_folds
-
 from protscribe.errors import script_log
+from protscribe.homology.split import assign_folds
 
 with script_log(snakemake.log[0]):
     params = snakemake.params

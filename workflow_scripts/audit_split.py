@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.homology.audit import audit_split
-
 from protscribe.errors import script_log
+from protscribe.homology.audit import audit_split
 
 with script_log(snakemake.log[0]):
     audit_split(

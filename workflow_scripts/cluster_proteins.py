@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.homology.split import cluster_proteins
-
 from protscribe.errors import script_log
+from protscribe.homology.split import cluster_proteins
 
 with script_log(snakemake.log[0]):
     cluster_proteins(

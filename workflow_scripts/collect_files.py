@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.sources.files import collect_files
-
 from protscribe.errors import script_log
+from protscribe.sources.files import collect_files
 
 with script_log(snakemake.log[0]):
     collect_files(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.embeddings.store import embed_proteins
-
 from protscribe.devices import pick_device
+from protscribe.embeddings.store import embed_proteins
 from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.embeddings.text import embed_texts
-
 from protscribe.devices import pick_device
+from protscribe.embeddings.text import embed_texts
 from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):

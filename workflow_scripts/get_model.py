@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.sources.models import get_model
-
 from protscribe.errors import script_log
+from protscribe.sources.models import get_model
 
 with script_log(snakemake.log[0]):
     get_model(

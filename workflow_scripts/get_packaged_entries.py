@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.sources.packaged import collect_entries
-
 from protscribe.errors import script_log
+from protscribe.sources.packaged import collect_entries
 
 with script_log(snakemake.log[0]):
     output = snakemake.output

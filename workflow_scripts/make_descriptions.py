@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from protscribe.corpora.descriptions import make_descriptions
-
 from protscribe.errors import script_log
 
 with script_log(snakemake.log[0]):

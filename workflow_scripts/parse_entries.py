@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.sources.swissprot import parse_entries
-
 from protscribe.atomic import sha256_file
 from protscribe.errors import script_log
+from protscribe.sources.swissprot import parse_entries
 
 with script_log(snakemake.log[0]):
     source = snakemake.params.source

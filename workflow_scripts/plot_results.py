@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.report.plots import plot_losses, plot_metrics, plot_split
-
 from protscribe.errors import script_log
+from protscribe.report.plots import plot_losses, plot_metrics, plot_split
 
 with script_log(snakemake.log[0]):
     figures = Path(snakemake.output[0]).parent

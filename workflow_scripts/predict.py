@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from protscribe.evaluation.generate import predict_system
-
 from protscribe.devices import pick_device
 from protscribe.errors import script_log
+from protscribe.evaluation.generate import predict_system
 from protscribe.provenance import state_folder
 
 with script_log(snakemake.log[0]):

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.evaluation.baselines import predict_most_frequent
-
 from protscribe.errors import script_log
+from protscribe.evaluation.baselines import predict_most_frequent
 
 with script_log(snakemake.log[0]):
     predict_most_frequent(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.evaluation.baselines import predict_nearest_neighbour
-
 from protscribe.errors import script_log
+from protscribe.evaluation.baselines import predict_nearest_neighbour
 
 with script_log(snakemake.log[0]):
     predict_nearest_neighbour(

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.homology.split import prune_train
-
 from protscribe.errors import script_log
+from protscribe.homology.split import prune_train
 
 with script_log(snakemake.log[0]):
     prune_train(

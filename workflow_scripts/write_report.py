@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from protscribe.report.page import write_report
-
 from protscribe.errors import script_log
+from protscribe.report.page import write_report
 
 with script_log(snakemake.log[0]):
     write_report(

@@ -1,0 +1,59 @@
+"""A run that is killed in any rule is taken up again and ends with the same results."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from tiny_runs import command, differing, environment, result_files, run
+
+from protscribe.driver import survivors
+
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+
+OUTPUTS = {
+    "prune_train": ["results/split/split.parquet"],
+    "tune": ["results/systems/prot2text_v2/0/tune", "results/systems/prot2text_v2/0/model"],
+    "predict": ["results/predictions/prot2text_v2.parquet"],
+}
+
+
+def kill_in(folder, config, script):
+    """Start a run, kill its driver once a rule's script runs; its children live on."""
+    process = subprocess.Popen(
+        command(config),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        lines = [" ".join(p.cmdline()) for p in survivors(folder) if p.is_running()]
+        if any(line.endswith(f".{script}.py") for line in lines):
+            break
+        assert process.poll() is None, "the run ended before the rule started"
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f"{script} did not start")
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for left in survivors(folder):
+        if "snakemake" in " ".join(left.cmdline()):
+            left.kill()
+
+
+@pytest.mark.parametrize("rule", OUTPUTS)
+def test_kill_and_run_again(copy, finished, rule):
+    for output in OUTPUTS[rule]:
+        path = copy.folder / output
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    kill_in(copy.folder, copy.config, rule)
+    answer = run(copy.folder, copy.config)
+    assert answer.returncode == 0, answer.stdout
+    assert differing(finished.folder, copy.folder) == []
+    assert survivors(copy.folder) == []
+    assert result_files(copy.folder)
