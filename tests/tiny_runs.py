@@ -10,7 +10,7 @@ import yaml
 
 from conftest import HOUSE
 from flat_entries import write_families
-from tiny_models import write_tiny_encoder, write_tiny_language_model, write_tiny_bert
+from tiny_models import write_tiny_bert, write_tiny_encoder, write_tiny_language_model
 
 
 def tiny_settings(folder: Path) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def run(
 
 def planned(folder: Path, config: Path, *arguments: str, house: Path = HOUSE) -> set[str]:
     """Return the names of the rules that a run would run."""
-    answer = run(folder, config, "--dry-run", "--quiet", "host", *arguments, house=house)
+    answer = run(folder, config, *arguments, "--dry-run", "--quiet", "host", house=house)
     assert answer.returncode == 0, answer.stdout
     rules = set()
     for line in answer.stdout.splitlines():

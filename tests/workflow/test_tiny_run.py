@@ -58,8 +58,10 @@ def test_page_opens_without_network(finished):
 
 
 def test_nothing_half_written_is_left(finished):
-    names = [path.name for path in (finished.folder / "results").rglob("*")]
-    assert [name for name in names if ".partial-" in name or name == ".state"] == []
+    for root in ("results", "resources"):
+        paths = (finished.folder / root).rglob("*")
+        left = [path for path in paths if ".partial-" in path.name or path.parent.name == ".state"]
+        assert left == []
 
 
 def test_second_run_does_nothing_and_says_so(copy):

@@ -1,0 +1,1 @@
+"""Connectors, the captioner that joins encoder and language model, and checkpoints."""
