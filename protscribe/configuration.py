@@ -29,7 +29,8 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
     -------
     dict
         A complete copy. Systems with ``faithful: true`` have their `published` settings
-        merged in; the key `published` itself is gone.
+        merged in; the key `published` itself is gone. Mappings are sorted by key, so that
+        the order of the file means nothing.
 
     Raises
     ------
@@ -53,7 +54,7 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
     for system in settings["systems"].values():
         del system["published"]
     _check_names(settings)
-    return settings
+    return _sorted(settings)
 
 
 def encoder_name(encoder: Mapping[str, Any]) -> str:
@@ -118,6 +119,12 @@ def _types(names: str | list[str]) -> str:
     plain = {"null": "empty (null)", "object": "a mapping", "array": "a list", "string": "text"}
     listed = [names] if isinstance(names, str) else names
     return " or ".join(plain.get(name, f"a {name}") for name in listed)
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return value
 
 
 def _merge(base: Settings, changes: Mapping[str, Any]) -> Settings:

@@ -40,11 +40,11 @@ BASELINES = ["nearest_neighbour", "most_frequent"]
 PREDICTORS = [*SYSTEMS, *BASELINES]
 # A stage is re-run by its own settings only.
 ALIGN_SETTINGS = {
-    name: {key: system[key] for key in system.keys() - {"tune", "prompt", "predict"}}
+    name: {key: system[key] for key in system if key not in ("tune", "prompt", "predict")}
     for name, system in SYSTEMS.items()
 }
 TUNE_SETTINGS = {
-    name: {key: system[key] for key in system.keys() - {"predict"}}
+    name: {key: system[key] for key in system if key != "predict"}
     for name, system in SYSTEMS.items()
 }
 

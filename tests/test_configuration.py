@@ -136,3 +136,12 @@ def test_every_key_is_explained():
 
     parts = [SCHEMA, *SCHEMA["$defs"].values()]
     assert [key for part in parts for key in unexplained(part)] == []
+
+
+def test_the_order_of_the_file_means_nothing(config):
+    def reversed_keys(value):
+        if not isinstance(value, dict):
+            return value
+        return {key: reversed_keys(value[key]) for key in reversed(list(value))}
+
+    assert repr(resolve(config, SCHEMA)) == repr(resolve(reversed_keys(config), SCHEMA))

@@ -79,7 +79,7 @@ def command(config: Path, *arguments: str, house: Path = HOUSE, cores: int = 2) 
     """Return the command line that runs the workflow with a configuration."""
     return [
         *(sys.executable, "-m", "protscribe.driver", "--snakefile", str(house / "Snakefile")),
-        *("--cores", str(cores), "--configfile", str(config), *arguments),
+        *("--configfile", str(config), "--cores", str(cores), *arguments),
     ]
 
 
