@@ -1,6 +1,7 @@
 """Whole runs of the workflow on made-up entries with tiny random models."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -107,13 +108,20 @@ def planned(folder: Path, config: Path, *arguments: str, house: Path = HOUSE) ->
     """Return the names of the rules that a run would run."""
     answer = run(folder, config, *arguments, "--dry-run", "--quiet", "host", house=house)
     assert answer.returncode == 0, answer.stdout
+    # A table of rules and their counts, from its underlined head to its total.
+    lines = answer.stdout.splitlines()
+    heads = [number for number, line in enumerate(lines) if line.split() == ["job", "count"]]
     rules = set()
-    for line in answer.stdout.splitlines():
-        words = line.split()
-        if len(words) == 2 and words[1].isdigit() and words[0] != "total":
-            rules.add(words[0])
-    return rules
+    for line in lines[heads[0] + 2 :] if heads else ():
+        name, _ = line.split()
+        if name == "total":
+            break
+        rules.add(name)
+    return rules - TARGETS
 
+
+TARGETS = {"all", *re.findall(r"^rule (\w+):", (HOUSE / "rules" / "targets.smk").read_text(), re.M)}
+"""Rules that only name others."""
 
 RESULTS = (
     "results/metrics.tsv",

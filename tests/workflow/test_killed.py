@@ -7,9 +7,9 @@ import subprocess
 import time
 
 import pytest
-from tiny_runs import command, differing, environment, result_files, run
 
 from protscribe.driver import survivors
+from tiny_runs import command, differing, environment, result_files, run
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 

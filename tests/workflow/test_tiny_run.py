@@ -97,7 +97,7 @@ def test_a_parameter_re_runs_what_it_affects(copy, tmp_path, path, value, expect
         place = place[parent]
     place[last] = value
     config = write_settings(tmp_path / "changed.yaml", settings)
-    assert planned(copy.folder, config) - {"all"} == expected
+    assert planned(copy.folder, config) == expected
 
 
 def test_code_re_runs_what_uses_it_and_a_comment_nothing(copy, tmp_path):
@@ -111,14 +111,14 @@ def test_code_re_runs_what_uses_it_and_a_comment_nothing(copy, tmp_path):
     assert planned(copy.folder, copy.config, house=house) == set()
     intervals = house / "protscribe" / "evaluation" / "bootstrap.py"
     intervals.write_text(intervals.read_text() + "\nADDED = 1\n")
-    rules = planned(copy.folder, copy.config, house=house) - {"all"}
+    rules = planned(copy.folder, copy.config, house=house)
     assert "collect_metrics" in rules
     assert rules <= {"collect_metrics", "plot_results", "write_report", "score_predictions"}
 
 
 def test_force_re_runs_a_rule_and_what_follows(copy):
     rules = planned(copy.folder, copy.config, "--forcerun", "tune")
-    assert rules - {"all"} == AFTER_TUNE | PAGES - {"record_provenance"}
+    assert rules == AFTER_TUNE | PAGES - {"record_provenance"}
     assert planned(copy.folder, copy.config, "audit_split", "--force") == {"audit_split"}
 
 
