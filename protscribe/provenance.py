@@ -65,7 +65,7 @@ def model_manifest(folder: Path | str) -> dict[str, Any]:
     return manifest
 
 
-def code_hash(script: Path | str, *modules: str) -> str:
+def code_hash(script: Path | str, *modules: str, without: Iterable[str] = ()) -> str:
     """Return one hash over a script and all library code that it can reach.
 
     The hash covers syntax trees without docstrings, so that comments, docstrings and layout
@@ -77,23 +77,27 @@ def code_hash(script: Path | str, *modules: str) -> str:
         The Python file that a rule runs.
     modules
         Library modules that the script starts as a program instead of importing them.
+    without
+        Modules that it could import but, as configured, does not; nor is followed what they
+        import.
 
     Returns
     -------
     str
         64 hex digits.
     """
-    script = Path(script)
-    tree = ast.parse(script.read_text(encoding="utf-8"))
-    roots = {module for module in _imports(tree) if module.split(".")[0] == PACKAGE} | set(modules)
-    reached: set[str] = set()
+    tree = ast.parse(Path(script).read_text(encoding="utf-8"))
     graph = _import_graph()
-    for root in sorted(roots):
-        # "from protscribe.a import b" names a module protscribe.a.b or something inside a.
-        module = root if root in graph.modules else root.rpartition(".")[0]
-        reached |= {module} | graph.find_upstream_modules(module)
-    parts = [_tree_text(tree)]
-    parts += [_module_text(module) for module in sorted(reached)]
+    # "from protscribe.a import b" names a module protscribe.a.b or something inside a.
+    named = {name for name in _imports(tree) if name.split(".")[0] == PACKAGE}
+    waiting = {name if name in graph.modules else name.rpartition(".")[0] for name in named}
+    waiting |= set(modules)
+    reached: set[str] = set()
+    while waiting := waiting - reached - set(without):
+        module = waiting.pop()
+        reached.add(module)
+        waiting |= graph.find_modules_directly_imported_by(module)
+    parts = [_tree_text(tree), *(_module_text(module) for module in sorted(reached))]
     return sha256_text("\x1e".join(parts))
 
 

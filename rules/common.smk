@@ -40,7 +40,9 @@ BASELINES = ["nearest_neighbour", "most_frequent"]
 PREDICTORS = [*SYSTEMS, *BASELINES]
 # A stage is re-run by its own settings only.
 ALIGN_SETTINGS = {
-    name: {key: system[key] for key in system if key not in ("tune", "prompt", "predict")}
+    name: {
+        key: system[key] for key in system if key not in ("tune", "prompt", "predict")
+    }
     for name, system in SYSTEMS.items()
 }
 TUNE_SETTINGS = {
@@ -57,9 +59,19 @@ wildcard_constraints:
     predictor="|".join(PREDICTORS),
 
 
-def code_of(rule, *programs):
+def code_of(rule, *programs, without=()):
     """Hash the code behind a rule, so that a change in it, and nothing else, re-runs the rule."""
-    return code_hash(HOUSE / "workflow_scripts" / f"{rule}.py", *programs)
+    script = HOUSE / "workflow_scripts" / f"{rule}.py"
+    return code_hash(script, *programs, without=without)
+
+
+def code_of_training(stage):
+    """Hash the code behind a training stage, objectives that no system uses there left out."""
+    folder = HOUSE / "protscribe" / "training" / "objectives"
+    used = {system[stage]["objective"] for system in SYSTEMS.values()} | {"__init__"}
+    unused = [path.stem for path in folder.glob("*.py") if path.stem not in used]
+    without = [f"protscribe.training.objectives.{name}" for name in unused]
+    return code_of(stage, "protscribe.training.worker", without=without)
 
 
 def mem_by_attempt(mem_mb):

@@ -24,7 +24,7 @@ rule align:
     params:
         system=lookup(dpath="{system}", within=ALIGN_SETTINGS),
         compute=COMPUTE,
-        code=code_of("align", "protscribe.training.worker"),
+        code=code_of_training("align"),
     message:
         "Aligning {wildcards.system} (seed {wildcards.training_seed})"
     script:
@@ -60,7 +60,7 @@ rule tune:
     params:
         system=lookup(dpath="{system}", within=TUNE_SETTINGS),
         compute=COMPUTE,
-        code=code_of("tune", "protscribe.training.worker"),
+        code=code_of_training("tune"),
     message:
         "Tuning {wildcards.system} (seed {wildcards.training_seed})"
     script:

@@ -109,6 +109,12 @@ def test_code_re_runs_what_uses_it_and_a_comment_nothing(copy, tmp_path):
     splitting = house / "protscribe" / "homology" / "split.py"
     splitting.write_text(splitting.read_text().replace('"""', '"""More words. ', 1))
     assert planned(copy.folder, copy.config, house=house) == set()
+    tuning = house / "protscribe" / "training" / "objectives" / "instruction.py"
+    original = tuning.read_text()
+    tuning.write_text(original + "\nADDED = 1\n")
+    rules = planned(copy.folder, copy.config, house=house)
+    assert "tune" in rules and "align" not in rules
+    tuning.write_text(original)
     intervals = house / "protscribe" / "evaluation" / "bootstrap.py"
     intervals.write_text(intervals.read_text() + "\nADDED = 1\n")
     rules = planned(copy.folder, copy.config, house=house)
