@@ -72,6 +72,6 @@ def token_budget_batches(
 
 def padding_fraction(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
     """Return the share of positions that are padding when each batch is padded to its longest."""
-    used = sum(lengths)
+    used = sum(lengths[i] for batch in batches for i in batch)
     padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in batches)
     return 1 - used / padded if padded else 0.0

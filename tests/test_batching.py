@@ -35,6 +35,8 @@ def test_bucketing_pads_less_than_file_order():
     in_order = [list(range(i, i + 4)) for i in range(0, 40, 4)]
     assert padding_fraction(lengths, bucketed) == 0
     assert padding_fraction(lengths, in_order) == pytest.approx(0.45)
+    assert padding_fraction(lengths, in_order[:1]) == pytest.approx(0.45)
+    assert padding_fraction(lengths, []) == 0
 
 
 def test_item_above_the_budget_is_an_error():

