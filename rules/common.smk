@@ -74,6 +74,11 @@ def code_of_training(stage):
     return code_of(stage, "protscribe.training.worker", without=without)
 
 
+def compute(*keys):
+    """Return what a rule needs to know of the machine, so that no other setting re-runs it."""
+    return {key: COMPUTE[key] for key in ("device", "torch_threads", *keys)}
+
+
 def mem_by_attempt(mem_mb):
     """Ask for more memory each time that a job was killed for want of it."""
 

@@ -21,7 +21,7 @@ rule embed_proteins:
         gpu=COMPUTE["gpu"],
     params:
         encoder=lookup(dpath="{encoder}", within=ENCODERS),
-        compute=COMPUTE,
+        compute=compute("embed_batch_tokens", "embed_shard_tokens"),
         code=code_of("embed_proteins"),
     message:
         "Embedding proteins: {wildcards.encoder}"
@@ -49,7 +49,7 @@ rule embed_texts:
         gpu=COMPUTE["gpu"],
     params:
         align=lookup(dpath="{system}/align", within=SYSTEMS),
-        compute=COMPUTE,
+        compute=compute("embed_batch_tokens"),
         code=code_of("embed_texts"),
     message:
         "Embedding texts for {wildcards.system}"

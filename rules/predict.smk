@@ -26,7 +26,7 @@ rule predict:
         gpu=COMPUTE["gpu"],
     params:
         predict=lookup(dpath="{system}/predict", within=SYSTEMS),
-        compute=COMPUTE,
+        compute=compute("predict_batch_tokens"),
         code=code_of("predict"),
     message:
         "Predicting with {wildcards.system}"

@@ -20,7 +20,7 @@ rule score_predictions:
         gpu=COMPUTE["gpu"],
     params:
         seed=SETTINGS["seed"],
-        compute=COMPUTE,
+        compute=compute(),
         code=code_of("score_predictions"),
     message:
         "Scoring {wildcards.predictor}"

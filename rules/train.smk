@@ -23,7 +23,7 @@ rule align:
         gpu=COMPUTE["gpu"],
     params:
         system=lookup(dpath="{system}", within=ALIGN_SETTINGS),
-        compute=COMPUTE,
+        compute=compute("processes"),
         code=code_of_training("align"),
     message:
         "Aligning {wildcards.system} (seed {wildcards.training_seed})"
@@ -59,7 +59,7 @@ rule tune:
         gpu=COMPUTE["gpu"],
     params:
         system=lookup(dpath="{system}", within=TUNE_SETTINGS),
-        compute=COMPUTE,
+        compute=compute("processes"),
         code=code_of_training("tune"),
     message:
         "Tuning {wildcards.system} (seed {wildcards.training_seed})"

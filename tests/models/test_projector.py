@@ -7,12 +7,6 @@ from protscribe.models.connectors import build_connector, pad_states
 from protscribe.models.projector import Projector
 
 
-def test_published_shape_has_13637632_parameters():
-    with torch.device("meta"):
-        projector = build_connector({"type": "projector", "hidden": 2048}, 2560, 4096)
-    assert sum(p.numel() for p in projector.parameters()) == 13_637_632
-
-
 def test_tokens_of_the_published_projector(golden):
     reference = load_golden(golden)
     states, mask = pad_states(reference.states, torch.device("cpu"))

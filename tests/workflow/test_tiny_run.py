@@ -85,6 +85,11 @@ def test_two_runs_give_identical_files(finished, tmp_path):
             5,
             {"predict", "score_predictions", "collect_metrics"} | PAGES,
         ),
+        (
+            "compute.predict_batch_tokens",
+            2000,
+            {"predict", "score_predictions", "collect_metrics"} | PAGES,
+        ),
         ("evaluation.resamples", 300, {"collect_metrics"} | PAGES),
         ("note", "Hello", {"write_report", "record_provenance"}),
     ],
