@@ -1,0 +1,72 @@
+import pytest
+
+from protscribe.corpora.prompted import apply_style, make_prompts
+from protscribe.errors import InputError
+from protscribe.prompts import PROTEIN_MARKER, PromptStyle
+from protscribe.tables import TABLES, read_table, write_table
+
+BARE = PromptStyle("")
+NAMED = PromptStyle("Be brief.", "Name: {name}; Taxon: {taxon}; <protein_sequence>")
+PROTEIN = {"accession": "P1", "protein_name": "Hexokinase {1}", "organism": "Homo sapiens"}
+TURNS = [
+    {"role": "user", "content": f"{PROTEIN_MARKER}\nWhere is it?"},
+    {"role": "assistant", "content": "In the cytosol."},
+]
+
+
+def row(name, **values):
+    return dict.fromkeys(TABLES[name].schema.names) | values
+
+
+def test_template_goes_around_protein_and_question():
+    assert apply_style(NAMED, TURNS, PROTEIN) == [
+        {"role": "system", "content": "Be brief."},
+        {
+            "role": "user",
+            "content": "Name: Hexokinase {1}; Taxon: Homo; <protein_sequence>\nWhere is it?",
+        },
+        TURNS[1],
+    ]
+
+
+def test_bare_style_changes_nothing_and_what_lacks_is_unknown():
+    assert apply_style(BARE, TURNS, PROTEIN) == TURNS
+    nameless = PROTEIN | {"protein_name": None, "organism": None}
+    assert "Name: unknown; Taxon: unknown" in apply_style(NAMED, TURNS, nameless)[1]["content"]
+
+
+@pytest.mark.parametrize(
+    "turns", [TURNS[1:], [{"role": "user", "content": "No protein."}, TURNS[1]]]
+)
+def test_the_first_turn_holds_the_protein(turns):
+    with pytest.raises(InputError, match="must open with a user turn"):
+        apply_style(BARE, turns, PROTEIN)
+
+
+@pytest.fixture
+def tables(tmp_path):
+    write_table(tmp_path / "proteins.parquet", "proteins", [row("proteins", **PROTEIN)])
+    conversation = row("conversations", id="c:P1", accession="P1", fold="train", turns=TURNS)
+    write_table(tmp_path / "corpus.parquet", "conversations", [conversation])
+    return tmp_path
+
+
+def test_rows_keep_all_but_their_words(tables):
+    make_prompts(
+        [tables / "corpus.parquet"], tables / "proteins.parquet", tables / "out", style=NAMED
+    )
+    (before,) = read_table(tables / "corpus.parquet", "conversations").to_pylist()
+    (after,) = read_table(tables / "out", "conversations").to_pylist()
+    assert after.pop("prompt_hash") == NAMED.hash
+    assert after.pop("turns") == apply_style(NAMED, TURNS, PROTEIN)
+    del before["turns"], before["prompt_hash"]
+    assert after == before
+
+
+def test_unknown_protein_is_named(tables):
+    write_table(tables / "proteins.parquet", "proteins", [])
+    with pytest.raises(InputError, match="lacks P1, which c:P1 is about"):
+        make_prompts(
+            [tables / "corpus.parquet"], tables / "proteins.parquet", tables / "out", style=BARE
+        )
+    assert not (tables / "out").exists()
