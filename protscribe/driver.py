@@ -43,8 +43,19 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         _unlock(folder)
         command = [sys.executable, "-m", "snakemake", *arguments]
         environment = {**os.environ, MARK: str(folder)}
+        process: subprocess.Popen[bytes] | None = None
+
+        def forward(number: int, _: object) -> None:
+            # To the whole group, as a terminal does: Snakemake alone would wait for its jobs.
+            if process is not None and process.poll() is None:
+                os.killpg(process.pid, number)
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What nohup or a shell has told us to ignore stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, forward)
         process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
-        return _wait(process)
+        return process.wait()
 
 
 def survivors(folder: Path) -> list[psutil.Process]:
@@ -107,17 +118,6 @@ def _unlock(folder: Path) -> None:
     # removes it by emptying this folder, but first reads the configuration, which may differ.
     for lock in locks.glob("*") if locks.is_dir() else ():
         lock.unlink()
-
-
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    def forward(number: int, frame: object) -> None:
-        # To the whole group, as a terminal does: Snakemake alone would wait for its jobs.
-        if process.poll() is None:
-            os.killpg(process.pid, number)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, forward)
-    return process.wait()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 HOUSE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
 sys.path.insert(0, str(HOUSE))
 
+from protscribe.atomic import sha256_file
 from protscribe.configuration import encoder_name, resolve
 from protscribe.environment import prepare_children
 from protscribe.errors import InputError

@@ -70,7 +70,6 @@ rule write_report:
         rejects="<results>/tables/rejects.parquet",
         provenance="<results>/provenance.json",
         figures=FIGURES,
-        template=workflow.source_path("../report/page.html.j2"),
     output:
         page="<results>/report.html",
     log:
@@ -85,6 +84,7 @@ rule write_report:
     params:
         title=SETTINGS["name"],
         note=SETTINGS["note"],
+        template=sha256_file(HOUSE / "report" / "page.html.j2"),
         code=code_of("write_report"),
     message:
         "Writing the results page"

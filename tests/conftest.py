@@ -1,12 +1,16 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+# Shells start background jobs with interrupts ignored, and what tests start inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HOUSE = Path(__file__).parents[1]
 SHARED = HOUSE.parent / "shared"
