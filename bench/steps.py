@@ -2,7 +2,7 @@
 
 Run as
 
-    python -m bench.steps [--steps 3] [--batch 16] [--rounds 2]
+    python -m bench.steps [--steps 3] [--batch 4] [--rounds 2]
 
 Shapes: ESM-2 8M as encoder, a LLaMA of 8 layers and width 576 as language model, random
 weights, float32. Proteins and texts have the lengths of Swiss-Prot (log-normal, means about
@@ -189,7 +189,7 @@ def main() -> None:
     """Measure all variants in turn and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=3, help="steps per round")
-    parser.add_argument("--batch", type=int, default=16, help="proteins per naive batch")
+    parser.add_argument("--batch", type=int, default=4, help="proteins per naive batch")
     parser.add_argument("--rounds", type=int, default=2, help="turns of each variant")
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
