@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from protscribe.atomic import atomic_path, read_json, sha256_json, write_json
+from protscribe.environment import prepare_children
 from protscribe.errors import InputError
 
 JOB = "job.json"
@@ -121,14 +122,9 @@ def die_with_parent() -> None:
 
 
 def _run_workers(job: TrainingJob, processes: int, device: str) -> int:
-    library = str(Path(__file__).parents[2])
+    prepare_children()
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join(filter(None, [library, os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": str(job.torch_threads),
-        # Threads that wait by spinning take the processor from those they wait for: four
-        # times slower where another job runs beside.
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "PASSIVE"),
-        "TOKENIZERS_PARALLELISM": "false",
         # cuBLAS sums in a fixed order only with a workspace of its own.
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
     }
