@@ -1,0 +1,1 @@
+"""Benchmarks of sources and of the split, each a module to run."""

@@ -1,0 +1,32 @@
+"""What a Retry-After header asks for."""
+
+import time
+from email.utils import formatdate
+
+import pytest
+
+from protscribe.sources.http.transport import retry_after
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        (None, None),
+        ("2", 2.0),
+        ("0", 0.0),
+        ("-5", 0.0),
+        ("86400", 300.0),
+        ("inf", 300.0),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2150 07:28:00 GMT", 300.0),
+    ],
+)
+def test_retry_after(text, seconds):
+    assert retry_after(text) == seconds
+
+
+def test_retry_after_as_a_date():
+    assert 58 <= retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
