@@ -5,7 +5,8 @@ are written and when they are read. Release, licence and checksums of what a tab
 from travel in the file's metadata.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ TABLES: dict[str, TableSpec] = {
         "accession",
         accession=TEXT,
         entry_name=TEXT,
+        reviewed=pa.bool_(),
         protein_name=TEXT,
         alternative_names=TEXTS,
         gene_names=TEXTS,
@@ -57,6 +59,7 @@ TABLES: dict[str, TableSpec] = {
         length=COUNT,
         fragment=pa.bool_(),
         function=TEXT,
+        function_class=TEXT,
         function_evidence=_records(statement=TEXT, eco=TEXT, pubmed_id=TEXT),
         catalytic_activity=TEXTS,
         subcellular_location=TEXTS,
@@ -75,6 +78,126 @@ TABLES: dict[str, TableSpec] = {
         sequence_hash=TEXT,
     ),
     "rejects": _spec("stage key", stage=TEXT, key=TEXT, reason=TEXT, detail=TEXT),
+    "publications": _spec(
+        "pubmed_id",
+        pubmed_id=TEXT,
+        pmcid=TEXT,
+        doi=TEXT,
+        title=TEXT,
+        abstract=TEXT,
+        journal=TEXT,
+        year=COUNT,
+        licence=TEXT,
+        retracted=pa.bool_(),
+        source=TEXT,
+        mesh_terms=TEXTS,
+    ),
+    "candidates": _spec(
+        "accession pubmed_id route",
+        accession=TEXT,
+        pubmed_id=TEXT,
+        route=TEXT,
+        scope=TEXT,
+        rank=COUNT,
+    ),
+    "mentions": _spec(
+        "accession pubmed_id route",
+        accession=TEXT,
+        pubmed_id=TEXT,
+        route=TEXT,
+        matched_name=TEXT,
+        field=TEXT,
+        offset=COUNT,
+        scope=TEXT,
+        species_match=pa.bool_(),
+    ),
+    "licences": _spec(
+        "pmcid",
+        pmcid=TEXT,
+        version=COUNT,
+        licence=TEXT,
+        open_access=pa.bool_(),
+        manuscript=pa.bool_(),
+        retracted=pa.bool_(),
+    ),
+    "contexts": _spec(
+        "id",
+        id=TEXT,
+        accession=TEXT,
+        context=TEXT,
+        text=TEXT,
+        pubmed_id=TEXT,
+        licence=TEXT,
+        source=TEXT,
+    ),
+    "ontology_terms": _spec(
+        "id",
+        id=TEXT,
+        name=TEXT,
+        aspect=TEXT,
+        definition=TEXT,
+        synonyms=_records(text=TEXT, scope=TEXT),
+        obsolete=pa.bool_(),
+        replaced_by=TEXTS,
+        consider=TEXTS,
+        alternative_ids=TEXTS,
+    ),
+    "ontology_ids": _spec("id", id=TEXT, term=TEXT, kind=TEXT),
+    "ontology_edges": _spec(
+        "child relation parent", child=TEXT, relation=TEXT, parent=TEXT, basic=pa.bool_()
+    ),
+    "ontology_closure": _spec(
+        "descendant ancestor", descendant=TEXT, ancestor=TEXT, distance=COUNT
+    ),
+    "interpro_entries": _spec("id", id=TEXT, type=TEXT, name=TEXT, short_name=TEXT),
+    "interpro2go": _spec("interpro_id go_id", interpro_id=TEXT, go_id=TEXT, go_name=TEXT),
+    "uniref_clusters": _spec(
+        "cluster",
+        cluster=TEXT,
+        identity=COUNT,
+        representative=TEXT,
+        name=TEXT,
+        members=COUNT,
+        taxon_id=COUNT,
+        sequence=TEXT,
+        length=COUNT,
+    ),
+    "uniref_members": _spec(
+        "accession", accession=TEXT, uniref100=TEXT, uniref90=TEXT, uniref50=TEXT
+    ),
+    "keywords": _spec(
+        "id",
+        id=TEXT,
+        name=TEXT,
+        category=TEXT,
+        definition=TEXT,
+        synonyms=TEXTS,
+        go=TEXTS,
+        parents=TEXTS,
+    ),
+    "locations": _spec(
+        "id",
+        id=TEXT,
+        name=TEXT,
+        kind=TEXT,
+        definition=TEXT,
+        synonyms=TEXTS,
+        keyword=TEXT,
+        go=TEXTS,
+        is_a=TEXTS,
+        part_of=TEXTS,
+    ),
+    "enzymes": _spec(
+        "ec",
+        ec=TEXT,
+        name=TEXT,
+        alternative_names=TEXTS,
+        reactions=TEXTS,
+        cofactors=TEXTS,
+        transferred_to=TEXTS,
+        deleted=pa.bool_(),
+    ),
+    "chemicals": _spec("id", id=TEXT, name=TEXT, synonyms=TEXTS, formula=TEXT),
     "clusters": _spec("accession", accession=TEXT, cluster=TEXT),
     "folds": _spec("accession", accession=TEXT, cluster=TEXT, fold=TEXT),
     "split": _spec(
@@ -200,14 +323,50 @@ def write_table(
             table = pa.Table.from_pylist(list(rows), schema=spec.schema)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
             raise InputError(f"{path}: a row does not fit table {name}: {error}") from None
-    table = _conform(path, name, table)
-    table = table.sort_by([(column, "ascending") for column in spec.key])
-    _check_key(path, name, table)
+    table = _conform(path, name, table).sort_by([(c, "ascending") for c in spec.key])
+    with table_writer(path, name, metadata) as write:
+        return write(table)
+
+
+@contextmanager
+def table_writer(
+    path: Path | str, name: str, metadata: Mapping[str, str] | None = None
+) -> Iterator[Callable[[pa.Table], pa.Table]]:
+    """Write a table piece by piece, in the order of its key, atomically.
+
+    Parameters
+    ----------
+    path, name, metadata
+        As in `write_table`.
+
+    Yields
+    ------
+    Callable
+        Checks and writes one piece and returns it as written. Each piece becomes a row group, so
+        that the bytes of the file depend on where pieces end.
+
+    Raises
+    ------
+    InputError
+        From the callable: if columns are missing, unknown or of a wrong type, a key is null or
+        stands twice.
+    """
     facts = {key: str(value) for key, value in sorted((metadata or {}).items())}
-    table = table.replace_schema_metadata(facts)
-    with atomic_path(path) as partial:
-        pq.write_table(table, partial, compression="zstd")
-    return table
+    schema = TABLES[name].schema.with_metadata(facts)
+    keys = TABLES[name].key
+    before = schema.empty_table().select(keys)
+    with atomic_path(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as out:
+
+        def write(rows: pa.Table) -> pa.Table:
+            nonlocal before
+            table = _conform(path, name, rows).replace_schema_metadata(facts)
+            key = pa.concat_tables([before, table.select(keys)])
+            _check_order(path, name, key)
+            before = key.slice(max(key.num_rows - 1, 0))
+            out.write_table(table)
+            return table
+
+        yield write
 
 
 def read_table(path: Path | str, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -270,12 +429,16 @@ def _conform(
         raise InputError(f"{path}: a column does not fit table {name}: {error}") from None
 
 
-def _check_key(path: Path | str, name: str, table: pa.Table) -> None:
-    key = list(TABLES[name].key)
-    if table.num_rows == 0:
+def _check_order(path: Path | str, name: str, key: pa.Table) -> None:
+    """Check that each row's key is greater than the one before it."""
+    greater = pa.array([False] * max(key.num_rows - 1, 0), pa.bool_())
+    for column in reversed(key.columns):
+        first, second = column[:-1], column[1:]
+        greater = pc.or_(pc.greater(second, first), pc.and_(pc.equal(second, first), greater))
+    wrong = pc.index(greater, False).as_py()
+    if wrong < 0:
         return
-    counts = table.group_by(key).aggregate([([], "count_all")])
-    twice = counts.filter(pc.greater(counts["count_all"], 1))
-    if twice.num_rows:
-        first = {column: twice[column][0].as_py() for column in key}
-        raise InputError(f"{path}: table {name} has the key {first} more than once")
+    row, following = (key.slice(i, 1).to_pylist()[0] for i in (wrong, wrong + 1))
+    if row == following:
+        raise InputError(f"{path}: table {name} has the key {row} more than once")
+    raise RuntimeError(f"{path}: table {name} has {following} after {row}")

@@ -25,7 +25,13 @@ def mutate(rng: random.Random, sequence: str, identity: float) -> str:
     return "".join(r if rng.random() < identity else rng.choice(RESIDUES) for r in sequence)
 
 
-def entry(accession: str, sequence: str, function: str, name: str = "Test protein") -> str:
+def entry(
+    accession: str,
+    sequence: str,
+    function: str,
+    name: str = "Test protein",
+    pubmed_id: int = 12345678,
+) -> str:
     """Return one entry in the present flat-file style."""
     rows = textwrap.wrap(sequence, 60)
     blocks = "\n".join("     " + " ".join(textwrap.wrap(row, 10)) for row in rows)
@@ -42,8 +48,8 @@ OC   Bacteria; Pseudomonadota.
 OX   NCBI_TaxID=562;
 RN   [1]
 RP   FUNCTION.
-RX   PubMed=12345678;
-CC   -!- FUNCTION: {function}. {{ECO:0000269|PubMed:12345678}}.
+RX   PubMed={pubmed_id};
+CC   -!- FUNCTION: {function}. {{ECO:0000269|PubMed:{pubmed_id}}}.
 PE   1: Evidence at protein level;
 KW   Reference proteome.
 SQ   SEQUENCE   {len(sequence)} AA;  10000 MW;  0123456789ABCDEF CRC64;
@@ -53,7 +59,10 @@ SQ   SEQUENCE   {len(sequence)} AA;  10000 MW;  0123456789ABCDEF CRC64;
 
 
 def write_families(path: Path, families: int = 24, seed: int = 0) -> Path:
-    """Write families of one to three homologues (60% identity) that share most of a text."""
+    """Write families of one to three homologues (60% identity) that share most of a text.
+
+    Each entry has a name and a reference of its own.
+    """
     rng = random.Random(seed)
     entries = []
     for family in range(families):
@@ -61,6 +70,8 @@ def write_families(path: Path, families: int = 24, seed: int = 0) -> Path:
         text = f"{TEXTS[family % len(TEXTS)]} of type {family}"
         for member in range(1 + family % 3):
             sequence = founder if member == 0 else mutate(rng, founder, 0.6)
-            entries.append(entry(f"P{family:02d}{member}99", sequence, text))
+            number = f"{family:02d}{member}"
+            name, reference = f"Test protein {number}", int(f"10000{number}")
+            entries.append(entry(f"P{number}99", sequence, text, name, reference))
     path.write_text("".join(entries))
     return path

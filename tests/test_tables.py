@@ -5,7 +5,7 @@ import pytest
 
 from protscribe.atomic import sha256_file
 from protscribe.errors import InputError
-from protscribe.tables import TABLES, read_metadata, read_table, write_table
+from protscribe.tables import TABLES, read_metadata, read_table, table_writer, write_table
 
 CLUSTERS = [{"accession": "P2", "cluster": "P1"}, {"accession": "P1", "cluster": "P1"}]
 
@@ -76,3 +76,47 @@ def test_arrow_tables_are_checked_too(tmp_path):
     write_table(tmp_path / "c.parquet", "clusters", table)
     with pytest.raises(InputError, match="lacks column"):
         write_table(tmp_path / "c.parquet", "clusters", table.drop_columns(["cluster"]))
+
+
+def clusters(*accessions):
+    return pa.table({"accession": accessions, "cluster": ["P1"] * len(accessions)})
+
+
+def test_a_table_can_be_written_piece_by_piece(tmp_path):
+    path = tmp_path / "clusters.parquet"
+    with table_writer(path, "clusters", {"release": "x"}) as write:
+        for piece in (clusters("P1", "P2"), clusters()[:0].cast(TABLES["clusters"].schema)):
+            write(piece)
+        write(clusters("P3"))
+        assert not path.exists()
+    assert read_table(path, "clusters")["accession"].to_pylist() == ["P1", "P2", "P3"]
+    assert read_metadata(path) == {"release": "x"}
+
+
+@pytest.mark.parametrize(
+    ("second", "error", "message"),
+    [
+        (["P2"], InputError, r"'accession': 'P2'.* more than once"),
+        (["P3", "P3"], InputError, r"'accession': 'P3'.* more than once"),
+        (["P1"], RuntimeError, "'P1'} after {'accession': 'P2'}"),
+        (["P4", "P3"], RuntimeError, "'P3'} after"),
+        ([None], InputError, "a row without accession"),
+    ],
+)
+def test_pieces_must_follow_one_another(tmp_path, second, error, message):
+    path = tmp_path / "clusters.parquet"
+    with pytest.raises(error, match=message), table_writer(path, "clusters") as write:
+        write(clusters("P1", "P2"))
+        write(clusters(*second))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_keys_of_several_columns_are_compared_in_turn(tmp_path):
+    rows = [
+        {"stage": stage, "key": key, "reason": "r", "detail": ""}
+        for stage, key in (("a", "2"), ("b", "1"), ("b", "2"), ("a", "1"))
+    ]
+    table = write_table(tmp_path / "r.parquet", "rejects", rows)
+    assert table["key"].to_pylist() == ["1", "2", "1", "2"]
+    with pytest.raises(InputError, match="'stage': 'b', 'key': '2'"):
+        write_table(tmp_path / "r.parquet", "rejects", [*rows, rows[2]])

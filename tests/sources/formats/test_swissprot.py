@@ -8,8 +8,18 @@ from flat_entries import entry, random_protein
 from helpers_data import natural_protein
 from protscribe.atomic import sha256_text
 from protscribe.errors import InputError
-from protscribe.sources.swissprot import parse_entries
+from protscribe.sources.entries import parse_entries
+from protscribe.sources.formats.record import Reject
+from protscribe.sources.formats.swissprot import row as read_row
 from protscribe.tables import read_metadata, read_table
+
+FILTERS = {
+    "min_length": 30,
+    "max_length": None,
+    "fragments": "keep",
+    "reviewed": "any",
+    "function_evidence": [],
+}
 
 NEW = """\
 ID   KLKA_HUMAN              Reviewed;          50 AA.
@@ -105,11 +115,18 @@ SQ   SEQUENCE   42 AA;  36692 MW;  9D7E8F21 CRC32;
 """
 
 
-def parse(tmp_path, text, **settings):
+def parse(tmp_path, text, **filters):
     flat = tmp_path / "entries.dat"
     flat.write_bytes(text if isinstance(text, bytes) else text.encode())
     out = tmp_path / "proteins.parquet", tmp_path / "rejects.parquet"
-    parse_entries(flat, *out, **{"min_length": 30, "metadata": {"release": "test"}, **settings})
+    parse_entries(
+        [flat],
+        *out,
+        filters=FILTERS | filters,
+        metadata={"release": "test"},
+        processes=1,
+        work=tmp_path,
+    )
     proteins = {row["accession"]: row for row in read_table(out[0], "proteins").to_pylist()}
     return proteins, read_table(out[1], "rejects").to_pylist()
 
@@ -128,6 +145,7 @@ def test_the_present_style(tmp_path):
     assert row == {
         "accession": "P12345",
         "entry_name": "KLKA_HUMAN",
+        "reviewed": True,
         "protein_name": "Kallikrein",
         "alternative_names": ["Tissue kallikrein"],
         "gene_names": ["KLKA", "KA", "KB", "b0001"],
@@ -140,6 +158,7 @@ def test_the_present_style(tmp_path):
         "length": 50,
         "fragment": True,
         "function": function,
+        "function_class": "experiment",
         "function_evidence": [
             {
                 "statement": "Cleaves Met-Lys and Arg-Ser bonds in DNA-bound kininogen.",
@@ -184,6 +203,8 @@ def test_the_old_style(tmp_path):
     assert rejects == []
     row = proteins["P00330"]
     assert row["protein_name"] == "ALCOHOL DEHYDROGENASE I"
+    assert row["reviewed"] is True
+    assert row["function_class"] == "model"
     assert (row["alternative_names"], row["ec"]) == (["YADH-1"], ["1.1.1.1"])
     assert row["gene_names"] == ["ADH1", "ADC1"]
     assert row["function"] == "CONVERTS ALCOHOLS."
@@ -263,6 +284,69 @@ def test_letters_outside_ascii_cost_one_entry(tmp_path):
     assert rejects[0]["reason"] == "not parsable"
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("Reviewed", True), ("Unreviewed", False), ("PRELIMINARY", False), ("IPI", None)],
+)
+def test_whether_it_is_reviewed(kind, expected):
+    assert read_row(NEW.replace("Reviewed", kind))["reviewed"] is expected
+
+
+def test_evidence_selects_function_text(tmp_path):
+    proteins, _ = parse(tmp_path, NEW, function_evidence=["ECO:0000305"])
+    assert proteins["P12345"]["function"] == "Isoform 2: Inactive."
+    assert proteins["P12345"]["function_class"] == "curator"
+    with pytest.raises(InputError, match="1 no FUNCTION comment with the wanted evidence"):
+        parse(tmp_path, NEW, function_evidence=["ECO:0000303"])
+
+
+def test_lines_that_are_not_used_may_be_broken():
+    broken = NEW.replace("PE   1:", "PE   one:").replace("RA   Author A.;", "RA")
+    broken = broken.replace('FT                   /note="A -> V"', "FT                   /note=A")
+    assert read_row(broken) == read_row(NEW)
+    with pytest.raises(Reject):
+        read_row(NEW.replace("DOMAIN          25", "DOMAIN          x5"))
+
+
+def test_names_and_keywords_whose_tags_go_on():
+    tag = "{ECO:0000305,\n%s   ECO:0000250|X:1}"
+    broken = NEW.replace("Hydrolase {ECO:0000305}", f"Hydrolase {tag % 'KW'}")
+    broken = broken.replace("KA, KB;", f"KA {tag % 'GN'}, KB;")
+    assert read_row(broken) == read_row(NEW)
+
+
+def test_several_genes():
+    genes = NEW.replace(
+        "OS   Homo", "GN   and\nGN   Name=KLKB=1; Synonyms=KC,\nGN   KD;\nOS   Homo"
+    )
+    assert read_row(genes)["gene_names"] == ["KLKA", "KA", "KB", "b0001", "KLKB=1", "KC", "KD"]
+
+
+def test_structured_comments_of_a_part():
+    part = NEW.replace("CC       Name=Zn(2+)", "CC       [Part two]: Name=Zn(2+)")
+    assert read_row(part)["cofactors"] == ["Zn(2+)"]
+
+
+def test_positions_in_another_isoform_are_left_out():
+    other = NEW.replace(
+        "FT   BINDING         30\n",
+        'FT   MOD_RES         P12345-2:7\nFT                   /note="Phosphoserine"\n'
+        "FT   BINDING         30\n",
+    )
+    assert read_row(other) == read_row(NEW)
+
+
+def test_notes_over_several_lines():
+    long = NEW.replace(
+        'FT                   /note="Peptidase S1"\n',
+        'FT                   /note="Peptidase of the S1-\nFT                   like kind and\n'
+        'FT                   more (By similarity)"\nFT                   /evidence="ECO:0000255|\n'
+        'FT                   PROSITE"\n',
+    )
+    notes = [feature["note"] for feature in read_row(long)["features"]]
+    assert notes == [None, "Peptidase of the S1-like kind and more", "substrate"]
+
+
 def test_nothing_left_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"no protein is left of 1 entries.*min_length \(60\)"):
         parse(tmp_path, NEW, min_length=60)
@@ -294,7 +378,7 @@ def test_real_entries_of_today(shared_data, tmp_path):
     with gzip.open(flat, "rt") as file:
         entries = sum(line == "//\n" for line in file)
     out = tmp_path / "proteins.parquet", tmp_path / "rejects.parquet"
-    parse_entries(flat, *out, min_length=30, metadata={})
+    parse_entries([flat], *out, filters=FILTERS, metadata={}, processes=1, work=tmp_path)
     proteins = read_table(out[0], "proteins")
     rejects = read_table(out[1], "rejects")
     assert proteins.num_rows + rejects.num_rows == entries

@@ -1,6 +1,6 @@
 import pytest
 
-from protscribe.sources import comments
+from protscribe.sources.formats import comments
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,8 @@ def test_structured_comments():
         "Evidence={ECO:0000269|PubMed:1}; PhysiologicalDirection=left-to-right; Xref=Rhea:RHEA:2;"
     )
     assert comments.named_values(reaction, "Reaction") == ["ATP + H2O = ADP + phosphate"]
+    broken = "Reaction=Hydrolysis of peptides.;   EC=3.4.21.35;"
+    assert comments.named_values(broken, "Reaction") == ["Hydrolysis of peptides."]
     cofactors = "Name=Zn(2+); Xref=ChEBI:1; Evidence={ECO:0000250}; Name=Mg(2+); Xref=ChEBI:2;"
     assert comments.named_values(cofactors, "Name") == ["Zn(2+)", "Mg(2+)"]
     places = (

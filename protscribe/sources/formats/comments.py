@@ -18,14 +18,20 @@ QUALIFIERS = {
 }
 """ECO code of each old qualifier."""
 
-_ECO_LIST = re.compile(r"\.?\s*\{(ECO:[^{}]*)\}(\.?)")
+# Patterns start with a fixed letter where they can: searching for others takes ten times as long.
+_ECO_LIST = re.compile(r"\{(ECO:[^{}]*)\}(\.?)")
 _ECO = re.compile(r"(ECO:\d{7})(?:\|PubMed:(\d+))?")
 _PUBMED = re.compile(r"PubMed:(\d+)")
-_PARENTHESES = re.compile(r"\s*\(([^()]*)\)")
+_PARENTHESES = re.compile(r"\(([^()]*)\)")
 _CITATION = re.compile(r"PubMed:\d+|Ref\.\s?\d+|^\d+$", re.IGNORECASE)
 _SCOPED = re.compile(r"^\[([^\]]+)\]:\s*")
-_SENTENCE = re.compile(r"(?<=[.;])\s+(?=[A-Z(\[])")
+_SENTENCE = re.compile(r"\s(?<=[.;]\s)\s*(?=[A-Z(\[])")
 _DANGLING = re.compile(r"^(?:CC   .{4}|(?:RP|DE)   ).*[^ -]-$")
+_TAG_WORD = re.compile(r"PubMed:|Ref\.|similarity|potential|probable|curated", re.IGNORECASE)
+_STOPS = re.compile(r"\.\.+(?=\s|$)")
+_WORD = re.compile(r"\w")
+_NOTE = re.compile(r"^(?:\[[^\]]+\]:\s*)?Note=")
+_FAMILY = re.compile(r"belongs to the (.+)", re.IGNORECASE)
 _KEPT_HYPHEN = re.compile(r"^(and|or|to|nor|but|rather|as)\b", re.IGNORECASE)
 
 
@@ -54,13 +60,14 @@ def join_broken_words(entry: str) -> str:
     here, where the break can still be seen, leaves hyphens inside a line alone.
     """
     lines: list[str] = []
+    broken = False
     for line in entry.split("\n"):
-        broken = lines and lines[-1][:5] == line[:5] and _DANGLING.match(lines[-1])
-        more = line[5:].strip()
-        if broken and not more.startswith("-!-") and not _KEPT_HYPHEN.match(more):
+        more = line[5:].strip() if broken and lines[-1][:5] == line[:5] else ""
+        if more and not more.startswith("-!-") and not _KEPT_HYPHEN.match(more):
             lines[-1] += more
         else:
             lines.append(line)
+        broken = line.endswith("-") and _DANGLING.match(lines[-1]) is not None
     return "\n".join(lines)
 
 
@@ -70,9 +77,10 @@ def present_gene_lines(entry: str) -> str:
     ``GN   (HBA1 OR ALPHA) AND HBA2.`` becomes ``Name=HBA1; Synonyms=ALPHA;``, ``and``,
     ``Name=HBA2;``, because Biopython reads no other style.
     """
-    lines = re.findall(r"^GN   (.*)$", entry, re.MULTILINE)
-    if not lines or "=" in lines[0]:
+    start = entry.find("\nGN   ") + 1
+    if not start or "=" in entry[start : entry.find("\n", start)]:
         return entry
+    lines = re.findall(r"^GN   (.*)$", entry, re.MULTILINE)
     new = []
     for gene in re.split(r"\bAND\b", " ".join(lines).rstrip(". ")):
         name, *synonyms = (part.strip(" ()") for part in re.split(r"\bOR\b", gene))
@@ -83,10 +91,14 @@ def present_gene_lines(entry: str) -> str:
 
 def clean(text: str) -> str:
     """Return prose without evidence tags, citations and old qualifiers."""
-    text = _ECO_LIST.sub(_full_stop, text)
-    text = _PARENTHESES.sub(_without_citations, text)
-    text = re.sub(r"\s+([.,;:])", r"\1", re.sub(r"\s+", " ", text))
-    return re.sub(r"\.\.+(?=\s|$)", ".", text).strip()
+    if "{" in text:
+        text = _without_tags(text)
+    if "(" in text:
+        text = _without_citations(text)
+    text = " ".join(text.split())
+    for mark in ".,;:":
+        text = text.replace(f" {mark}", mark)
+    return _STOPS.sub(".", text) if ".." in text else text
 
 
 def function_statement(comment: str) -> Statement:
@@ -101,15 +113,18 @@ def function_statement(comment: str) -> Statement:
         The comment's text after ``FUNCTION:``.
     """
     prose = _SCOPED.sub(r"\1: ", comment.strip())
-    listed = [pair for tag in _ECO_LIST.finditer(prose) for pair in _ECO.findall(tag.group(1))]
+    listed = [pair for tags, _ in _ECO_LIST.findall(prose) for pair in _ECO.findall(tags)]
+    prose = _without_tags(prose)
     codes: dict[str, dict[str, None]] = {}
     for eco, pubmed_id in listed:
         codes.setdefault(pubmed_id, {})[eco] = None
     text = clean(prose)
     # A comment of tags alone says nothing.
-    statement = Statement(text if re.search(r"\w", text) else "")
+    statement = Statement(text if _WORD.search(text) else "")
     cited: set[str] = set()
-    for sentence in _SENTENCE.split(_ECO_LIST.sub(_full_stop, prose)):
+    for sentence in _SENTENCE.split(prose):
+        if "(" not in sentence and "PubMed:" not in sentence:
+            continue
         text = clean(sentence)
         for pubmed_id in dict.fromkeys(_PUBMED.findall(sentence)):
             for eco in codes.get(pubmed_id) or [None]:
@@ -132,8 +147,35 @@ def named_values(comment: str, key: str) -> list[str]:
     Used for ``Reaction=`` of CATALYTIC ACTIVITY and ``Name=`` of COFACTOR. A value ends at the
     next ``; Word=``, so that a semicolon inside it stays.
     """
-    values = re.findall(rf"(?:^|; ?){key}=(.*?)(?=; ?[A-Z][A-Za-z]*=|;?$)", comment.strip())
+    # Continued lines are indented.
+    comment = _SCOPED.sub("", " ".join(comment.split()))
+    values = re.findall(rf"(?:^|; ?){key}=(.*?)(?=; ?[A-Z][A-Za-z]*=|;?$)", comment)
     return [clean(value).rstrip(";") for value in values]
+
+
+def values(texts: Iterable[str], key: str | None = None) -> list[str]:
+    """Return the values of comments of one topic.
+
+    Parameters
+    ----------
+    texts
+        Each comment without its topic.
+    key
+        What values follow, as in `named_values`; without one, and in a comment that is not
+        structured, the whole text is the value.
+    """
+    found: list[str] = []
+    for text in texts:
+        structured = named_values(text, key) if key else []
+        is_note = bool(key) and _NOTE.match(text)
+        found += structured or ([] if is_note else [clean(text)])
+    return unique(value.rstrip(".") for value in found)
+
+
+def family(texts: Iterable[str]) -> str | None:
+    """Return the family that the first SIMILARITY comment with one names."""
+    found = (_FAMILY.search(text) for text in texts)
+    return next((clean(match.group(1)).rstrip(".") for match in found if match), None)
 
 
 def locations(comment: str) -> list[str]:
@@ -171,6 +213,14 @@ def names(description: str) -> dict[str, Any]:
     }
 
 
+def feature_note(note: str, ligand: str = "") -> str | None:
+    """Return what a feature says, without tags: its ligand, where it has one, before its note."""
+    note = clean(note).rstrip(".") if note else ""
+    if note.lower() in QUALIFIERS:
+        note = ""
+    return "; ".join(filter(None, (ligand, note))) or None
+
+
 def unique(values: Iterable[str | None]) -> list[str]:
     """Return the values that are not empty, each once, in their order."""
     return list(dict.fromkeys(value for value in values if value))
@@ -180,15 +230,35 @@ def _record(statement: str, eco: str | None, pubmed_id: str | None) -> dict[str,
     return {"statement": statement, "eco": eco, "pubmed_id": pubmed_id}
 
 
-def _full_stop(tag: re.Match[str]) -> str:
-    stop = tag.group(2) or tag.group(0).startswith(".")
-    return "." if stop else ""
+def _without_tags(text: str) -> str:
+    """Return text without ``{ECO:...}``; the full stop before or after one stays."""
+    parts, at = [], 0
+    for tag in _ECO_LIST.finditer(text):
+        before = text[at : tag.start()].rstrip()
+        stop = "." if tag.group(2) or before.endswith(".") else ""
+        parts.append(before.removesuffix(".") + stop)
+        at = tag.end()
+    return "".join([*parts, text[at:]])
 
 
-def _without_citations(parentheses: re.Match[str]) -> str:
-    words = [word.strip() for word in re.split(r"[,;]| and ", parentheses.group(1))]
+def _without_citations(text: str) -> str:
+    parts, at = [], 0
+    for parentheses in _PARENTHESES.finditer(text):
+        kept = _not_citations(parentheses.group(1))
+        if kept is not None:
+            parts.append(text[at : parentheses.start()].rstrip())
+            parts.append(f" ({', '.join(kept)})" if kept else "")
+            at = parentheses.end()
+    return "".join([*parts, text[at:]])
+
+
+def _not_citations(inside: str) -> list[str] | None:
+    """Return the words that are no citation or qualifier, or None if all are to stay."""
+    if not _TAG_WORD.search(inside):
+        return None
+    words = [word.strip() for word in re.split(r"[,;]| and ", inside)]
     kept = [w for w in words if not _CITATION.search(w) and w.lower() not in QUALIFIERS]
     cited = any(re.search(r"PubMed:|Ref\.", word) for word in words)
     if len(kept) == len(words) or not (cited or any(w.lower() in QUALIFIERS for w in words)):
-        return parentheses.group(0)
-    return f" ({', '.join(kept)})" if kept else ""
+        return None
+    return kept
