@@ -1,0 +1,1 @@
+"""Entries from UniProt: by release, by query, by accession."""
