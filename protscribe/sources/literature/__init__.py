@@ -1,0 +1,1 @@
+"""Publications: finding, fetching, parsing them, and which protein they are about."""
