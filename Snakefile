@@ -12,19 +12,12 @@ localrules:
     all,
 
 
-rule all:
-    default_target: True
-    input:
-        "<results>/metrics.tsv",
-        "<results>/metrics.parquet",
-        "<results>/report.html",
-        "<results>/provenance.json",
-        "<results>/split/audit.json",
-
-
 include: "rules/common.smk"
 include: "rules/sources.smk"
 include: "rules/split.smk"
+include: "rules/publications.smk"
+include: "rules/ontology.smk"
+include: "rules/vocabularies.smk"
 include: "rules/models.smk"
 include: "rules/corpora.smk"
 include: "rules/embed.smk"
@@ -33,3 +26,13 @@ include: "rules/predict.smk"
 include: "rules/score.smk"
 include: "rules/report.smk"
 include: "rules/targets.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULTS,
+        SHARED,
+        collect("<results>/tables/{table}.parquet", table=TABLES),
+        "<results>/split/audit.json",
+        "<results>/provenance.json",

@@ -3,6 +3,7 @@
 import copy
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -136,9 +137,10 @@ def _merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def _check_names(settings: Settings) -> None:
-    wanted = {
-        "evaluation.bertscore_model": (settings["evaluation"]["bertscore_model"], "text_encoder")
-    }
+    wanted = {}
+    if settings["systems"]:
+        scorer = settings["evaluation"]["bertscore_model"]
+        wanted["evaluation.bertscore_model"] = (scorer, "text_encoder")
     for name, system in settings["systems"].items():
         wanted[f"systems.{name}.language_model"] = (system["language_model"], "language_model")
         wanted[f"systems.{name}.encoder.model"] = (system["encoder"]["model"], "protein_encoder")
@@ -150,9 +152,44 @@ def _check_names(settings: Settings) -> None:
             raise InputError(
                 f"configuration: {key} needs a model of kind {kind}; models.{model} is a {found}"
             )
+    _check_sources(settings)
     split = settings["split"]
     if sum(split["fractions"].values()) >= 1:
         raise InputError("configuration: split.fractions leave nothing to train on; sum below 1")
+
+
+def _check_sources(settings: Settings) -> None:
+    source, publications = settings["source"], settings["publications"]
+    if source["type"] == "uniprot_query" and bool(source["query"]) == bool(source["accessions"]):
+        raise InputError(
+            "configuration: source.type uniprot_query needs either query or accessions"
+        )
+    if source["type"] == "uniprot_release" and not re.fullmatch(
+        r"current|\d{4}_\d{2}", source["release"]
+    ):
+        raise InputError(
+            f"configuration: source.release is {source['release']!r}; uniprot_release needs "
+            "current or a release such as 2026_01"
+        )
+    ontology, vocabularies = settings["ontology"], settings["vocabularies"]
+    readers = {"source": source, "publications": publications, "ontology": ontology}
+    readers |= {f"vocabularies.{name}": part for name, part in vocabularies.items()}
+    for name, part in readers.items():
+        if part.get("type", part.get("source")) == "files" and not part["paths"]:
+            raise InputError(f"configuration: {name}.paths is empty; name at least one file")
+    if vocabularies["interpro"]["source"] != "none" and ontology["source"] == "none":
+        raise InputError(
+            "configuration: vocabularies.interpro needs the ontology; choose ontology.source"
+        )
+    if "abstract" in settings["contexts"] and publications["source"] == "none":
+        raise InputError(
+            "configuration: contexts has abstract, but publications.source is none; choose a source"
+        )
+    if "name_search" in publications["routes"] and publications["source"] != "entrez":
+        raise InputError(
+            "configuration: publications.routes has name_search, which asks PubMed; "
+            "it needs publications.source entrez"
+        )
 
 
 def guide(schema: Mapping[str, Any]) -> str:

@@ -40,7 +40,8 @@ def script_log(path: Path | str) -> Iterator[None]:
         try:
             yield
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            # A progress bar may have left its line open.
+            print(f"\nerror: {error}", file=sys.stderr, flush=True)
             raise SystemExit(1) from None
         finally:
             sys.stdout.flush()

@@ -11,9 +11,10 @@ sys.path.insert(0, str(HOUSE))
 
 from protscribe.atomic import sha256_file
 from protscribe.configuration import encoder_name, resolve
-from protscribe.environment import prepare_children
+from protscribe.environment import prepare_children, share_network
 from protscribe.errors import InputError
 from protscribe.provenance import code_hash
+from protscribe.sources.literature.packaged_publications import NAMES as PACKAGED_RECORDS
 
 prepare_children()
 try:
@@ -22,6 +23,10 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+# Part of no rule's parameters: how providers are asked changes no result.
+RESOURCES = SETTINGS.get("pathvars", {}).get("resources", "resources")
+share_network(SETTINGS.pop("network"), cache=Path(RESOURCES).resolve() / "http")
+
 SYSTEMS = SETTINGS["systems"]
 SEEDS = SETTINGS["training_seeds"]
 COMPUTE = SETTINGS["compute"]
@@ -29,16 +34,38 @@ ENCODERS = {
     encoder_name(system["encoder"]): system["encoder"] for system in SYSTEMS.values()
 }
 ENCODER_OF = {name: encoder_name(system["encoder"]) for name, system in SYSTEMS.items()}
-ENTRIES = {"packaged": "<resources>/packaged", "files": "<results>/entries"}[
-    SETTINGS["source"]["type"]
-]
+SOURCE = SETTINGS["source"]
+ENTRIES, ENTRIES_MANIFEST = {
+    "packaged": (
+        ["<resources>/packaged/swissprot.dat"],
+        "<resources>/packaged/manifest.json",
+    ),
+    "files": (SOURCE["paths"], "<results>/entries/files.json"),
+    "uniprot_release": (
+        [f"<resources>/uniprot/{SOURCE['release']}/uniprot_sprot.dat.gz"],
+        f"<resources>/uniprot/{SOURCE['release']}/manifest.json",
+    ),
+    "uniprot_query": (
+        ["<results>/entries/entries.jsonl.gz"],
+        "<results>/entries/manifest.json",
+    ),
+}[SOURCE["type"]]
+PUBLICATIONS = SETTINGS["publications"]
+VOCABULARIES = SETTINGS["vocabularies"]
 MODELS = sorted(
-    {SETTINGS["evaluation"]["bertscore_model"]}
+    ({SETTINGS["evaluation"]["bertscore_model"]} if SYSTEMS else set())
     | {system["language_model"] for system in SYSTEMS.values()}
     | {encoder["model"] for encoder in ENCODERS.values()}
 )
-BASELINES = ["nearest_neighbour", "most_frequent"]
+BASELINES = ["nearest_neighbour", "most_frequent"] if SYSTEMS else []
 PREDICTORS = [*SYSTEMS, *BASELINES]
+# What this run makes of its sources, and what it leaves out of them; other rules add theirs.
+TABLES = ["proteins"]
+REJECTS = ["parse_entries"]
+REJECTS += ["query_uniprot"] if SOURCE["type"] == "uniprot_query" else []
+# Without a system there is nothing to report on.
+RESULTS = ["metrics.tsv", "metrics.parquet", "report.html"] if SYSTEMS else []
+RESULTS = [f"<results>/{name}" for name in RESULTS]
 # A stage is re-run by its own settings only.
 ALIGN_SETTINGS = {
     name: {
@@ -52,12 +79,19 @@ TUNE_SETTINGS = {
 }
 
 
+def one_of(names):
+    """Return a pattern of these names, or one that fits nothing."""
+    return "|".join(names) or "(?!)"
+
+
 wildcard_constraints:
-    model="|".join(SETTINGS["models"]),
-    system="|".join(SYSTEMS),
-    encoder="|".join(ENCODERS),
+    release=r"current|\d{4}_\d{2}",
+    model=one_of(SETTINGS["models"]),
+    system=one_of(SYSTEMS),
+    encoder=one_of(ENCODERS),
     training_seed=r"\d+",
-    predictor="|".join(PREDICTORS),
+    predictor=one_of(PREDICTORS),
+    vocabulary=one_of(["ontology", *VOCABULARIES]),
 
 
 def code_of(rule, *programs, without=()):
@@ -78,6 +112,28 @@ def code_of_training(stage):
 def compute(*keys):
     """Return what a rule needs to know of the machine, so that no other setting re-runs it."""
     return {key: COMPUTE[key] for key in ("device", "torch_threads", *keys)}
+
+
+def publication_settings(*keys):
+    """Return what a rule needs to know of publications, so that no other setting re-runs it."""
+    return {key: PUBLICATIONS[key] for key in keys}
+
+
+def manifest_of_files(vocabulary):
+    """Return the manifest of the user's own files of a vocabulary."""
+    return f"<results>/vocabularies/{vocabulary}.json"
+
+
+def files_of(vocabulary, folder, *names):
+    """Return the files of a vocabulary and their manifest: the user's, or the fetched ones."""
+    settings = VOCABULARIES[vocabulary]
+    if settings["source"] == "files":
+        return {
+            "files": settings["paths"],
+            "manifest": manifest_of_files(vocabulary),
+        }
+    files = [f"{folder}/{name}" for name in names]
+    return {"files": files, "manifest": f"{folder}/manifest.json"}
 
 
 def mem_by_attempt(mem_mb):

@@ -39,8 +39,8 @@ rule plot_results:
 
 rule record_provenance:
     input:
-        entries=f"{ENTRIES}/manifest.json",
-        proteins="<results>/tables/proteins.parquet",
+        entries=ENTRIES_MANIFEST,
+        tables=collect("<results>/tables/{table}.parquet", table=TABLES),
         split="<results>/split/split.parquet",
         models=collect("<resources>/models/{model}/manifest.json", model=MODELS),
     output:
@@ -67,7 +67,7 @@ rule write_report:
     input:
         metrics="<results>/metrics.parquet",
         audit="<results>/split/audit.json",
-        rejects="<results>/tables/rejects.parquet",
+        rejects=collect("<results>/rejects/{rule}.parquet", rule=REJECTS),
         provenance="<results>/provenance.json",
         figures=FIGURES,
     output:

@@ -15,7 +15,8 @@ localrules:
 
 rule data:
     input:
-        "<results>/tables/proteins.parquet",
+        collect("<results>/tables/{table}.parquet", table=TABLES),
+        SHARED,
 
 
 rule split:

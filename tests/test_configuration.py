@@ -33,7 +33,14 @@ def changed(config, path, value):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_shipped_configurations_are_valid(path):
     settings = resolve(yaml.safe_load(path.read_text()), SCHEMA)
-    assert settings["systems"]["prot2text_v2"]["align"]["pooling"] == ["mean", "std"]
+    assert settings["split"]["criterion"]["min_identity"] == 0.3
+    for system in settings["systems"].values():
+        assert system["align"]["pooling"] == ["mean", "std"]
+
+
+def test_data_alone_needs_neither_models_nor_systems():
+    settings = resolve({"name": "data", "source": {"type": "packaged"}}, SCHEMA)
+    assert settings["systems"] == {} and settings["evaluation"]["bertscore_model"] is None
 
 
 def test_defaults_fill_nested_mappings(config):
@@ -71,6 +78,15 @@ def test_the_given_configuration_is_not_changed(config):
             "minilm",
             r"needs a model of kind protein_encoder; models\.minilm is a text_encoder",
         ),
+        ("evaluation.bertscore_model", ..., r"evaluation\.bertscore_model names the model None"),
+        ("source.type", "files", r"source\.paths is empty; name at least one file"),
+        ("source.type", "uniprot_query", "needs either query or accessions"),
+        ("source.type", "uniprot_release", r"needs current or a release such as 2026_01"),
+        ("publications.source", "none", r"contexts has abstract, but publications\.source is none"),
+        ("publications.source", "files", r"publications\.paths is empty"),
+        ("publications.routes", ["name_search"], r"needs publications\.source entrez"),
+        ("network", {"rates": {"ncbi": 0}}, r"network\.rates\.ncbi is 0; allowed: above 0"),
+        ("proteins.function_evidence", ["IDA"], r"function_evidence\.0 is 'IDA'; allowed: text"),
         ("split.fractions.validation", 0.5, None),
         ("systems.prot2text_v2.published", {}, None),
     ],

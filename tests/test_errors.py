@@ -34,7 +34,7 @@ with script_log({str(log)!r}):
     raise InputError("a.tsv, row 3: no accession; add one")
 """
     assert run(code).returncode == 1
-    assert log.read_text() == "error: a.tsv, row 3: no accession; add one\n"
+    assert log.read_text() == "\nerror: a.tsv, row 3: no accession; add one\n"
 
 
 def test_our_own_defects_keep_their_traceback(tmp_path):

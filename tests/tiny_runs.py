@@ -2,8 +2,10 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import yaml
 
 from conftest import HOUSE
 from flat_entries import write_families
+from protscribe.driver import survivors
 from tiny_models import write_tiny_bert, write_tiny_encoder, write_tiny_language_model
 
 
@@ -104,6 +107,32 @@ def run(
     )
 
 
+def kill_in(folder: Path, config: Path, script: str, *arguments: str) -> None:
+    """Start a run, kill its driver once a rule's script runs; its children live on."""
+    process = subprocess.Popen(
+        command(config, *arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        lines = [" ".join(p.cmdline()) for p in survivors(folder) if p.is_running()]
+        if any(line.endswith(f".{script}.py") for line in lines):
+            break
+        assert process.poll() is None, "the run ended before the rule started"
+        time.sleep(0.05)
+    else:
+        raise AssertionError(f"{script} did not start")
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    for left in survivors(folder):
+        if "snakemake" in " ".join(left.cmdline()):
+            left.kill()
+
+
 def planned(folder: Path, config: Path, *arguments: str, house: Path = HOUSE) -> set[str]:
     """Return the names of the rules that a run would run."""
     answer = run(folder, config, *arguments, "--dry-run", "--quiet", "host", house=house)
@@ -129,6 +158,10 @@ RESULTS = (
     "results/predictions/*.parquet",
     "results/scores/*.parquet",
     "results/split/*",
+    "results/entries/*",
+    "results/publications/*",
+    "results/rejects/*",
+    "results/share/*",
     "results/tables/*",
     "results/corpora/**/*.parquet",
     "results/embeddings/texts/*",

@@ -1,22 +1,18 @@
-"""Parse Swiss-Prot entries into the proteins table."""
+"""Parse entries into the proteins table."""
 
 from pathlib import Path
 
-from protscribe.atomic import sha256_file
+from protscribe.atomic import read_json
 from protscribe.errors import script_log
-from protscribe.sources.swissprot import parse_entries
+from protscribe.sources.entries import entry_facts, parse_entries
 
 with script_log(snakemake.log[0]):
-    source = snakemake.params.source
     parse_entries(
-        Path(snakemake.input.entries),
+        [Path(path) for path in snakemake.input.entries],
         Path(snakemake.output.proteins),
         Path(snakemake.output.rejects),
-        min_length=snakemake.params.min_length,
-        metadata={
-            "source": source["type"],
-            "release": source["release"],
-            "licence": source["licence"],
-            "sha256": sha256_file(snakemake.input.entries),
-        },
+        filters=snakemake.params.filters,
+        metadata=entry_facts(read_json(snakemake.input.manifest), snakemake.params.source),
+        processes=snakemake.threads,
+        work=Path(snakemake.output.proteins).parent,
     )

@@ -11,7 +11,7 @@ with script_log(snakemake.log[0]):
         Path(snakemake.input.audit),
         [Path(path) for path in snakemake.input.figures if path.endswith(".png")],
         Path(snakemake.input.provenance),
-        Path(snakemake.input.rejects),
+        [Path(path) for path in snakemake.input.rejects],
         Path(snakemake.output.page),
         title=snakemake.params.title,
         note=snakemake.params.note,

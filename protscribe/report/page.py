@@ -38,7 +38,7 @@ def write_report(
     audit: Path,
     figures: Sequence[Path],
     provenance: Path,
-    rejects: Path,
+    rejects: Sequence[Path],
     output: Path,
     *,
     title: str,
@@ -57,7 +57,7 @@ def write_report(
     provenance
         ``provenance.json`` of the run.
     rejects
-        The rejects table.
+        The rejects tables of the rules that leave records out.
     output
         The HTML file. It refers to no other file and no address.
     title
@@ -90,7 +90,9 @@ def write_report(
         figures=[_figure(path) for path in figures],
         audit=found,
         violations=_count(found.get("violations", [])),
-        rejects=reject_summary(read_table(rejects, "rejects").to_pylist()),
+        rejects=reject_summary(
+            [row for path in rejects for row in read_table(path, "rejects").to_pylist()]
+        ),
         provenance=read_json(provenance),
     )
     with atomic_path(output) as partial:

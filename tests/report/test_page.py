@@ -86,7 +86,7 @@ def inputs(tmp_path):
         tmp_path / "audit.json",
         [tmp_path / "losses.png"],
         tmp_path / "provenance.json",
-        tmp_path / "rejects.parquet",
+        [tmp_path / "rejects.parquet"],
         tmp_path / "report.html",
     ]
 

@@ -1,15 +1,11 @@
 """A run that is killed in any rule is taken up again and ends with the same results."""
 
-import os
 import shutil
-import signal
-import subprocess
-import time
 
 import pytest
 
 from protscribe.driver import survivors
-from tiny_runs import TARGETS, command, differing, environment, result_files, run
+from tiny_runs import TARGETS, differing, kill_in, result_files, run
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
@@ -25,32 +21,6 @@ LAST = [
     "results/metrics.tsv",
     "results/metrics.parquet",
 ]
-
-
-def kill_in(folder, config, script):
-    """Start a run, kill its driver once a rule's script runs; its children live on."""
-    process = subprocess.Popen(
-        command(config),
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 240
-    while time.monotonic() < deadline:
-        lines = [" ".join(p.cmdline()) for p in survivors(folder) if p.is_running()]
-        if any(line.endswith(f".{script}.py") for line in lines):
-            break
-        assert process.poll() is None, "the run ended before the rule started"
-        time.sleep(0.05)
-    else:
-        raise AssertionError(f"{script} did not start")
-    time.sleep(1)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    for left in survivors(folder):
-        if "snakemake" in " ".join(left.cmdline()):
-            left.kill()
 
 
 @pytest.mark.parametrize("rule", OUTPUTS)

@@ -3,6 +3,7 @@
 import copy as copying
 import re
 import shutil
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -44,10 +45,11 @@ def test_every_test_protein_has_one_prediction_per_predictor(finished):
 
 
 def test_rows_in_are_rows_out_and_rejects(finished):
-    entries = (finished.folder / "results" / "entries" / "swissprot.dat").read_text()
-    tables = finished.folder / "results" / "tables"
-    kept = pq.read_metadata(tables / "proteins.parquet").num_rows
-    assert entries.count("\n//") == kept + pq.read_metadata(tables / "rejects.parquet").num_rows
+    entries = Path(finished.settings["source"]["paths"][0]).read_text()
+    results = finished.folder / "results"
+    kept = pq.read_metadata(results / "tables" / "proteins.parquet").num_rows
+    rejected = pq.read_metadata(results / "rejects" / "parse_entries.parquet").num_rows
+    assert entries.count("\n//") == kept + rejected
 
 
 def test_page_opens_without_network(finished):

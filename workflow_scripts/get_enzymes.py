@@ -1,0 +1,17 @@
+"""Fetch ENZYME."""
+
+from pathlib import Path
+
+from protscribe.errors import script_log
+from protscribe.sources.client import Client, Network
+from protscribe.sources.vocabularies.enzyme import get_enzymes
+
+with script_log(snakemake.log[0]):
+    manifest = Path(snakemake.output.manifest)
+    with Client(Network.from_environment(), Path(snakemake.log.requests)) as client:
+        get_enzymes(
+            manifest.parent,
+            manifest,
+            release=snakemake.params.release,
+            client=client,
+        )

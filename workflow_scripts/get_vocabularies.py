@@ -1,0 +1,17 @@
+"""Fetch UniProt's keywords and locations."""
+
+from pathlib import Path
+
+from protscribe.errors import script_log
+from protscribe.sources.client import Client, Network
+from protscribe.sources.vocabularies.keywords import get_vocabularies
+
+with script_log(snakemake.log[0]):
+    manifest = Path(snakemake.output.manifest)
+    with Client(Network.from_environment(), Path(snakemake.log.requests)) as client:
+        get_vocabularies(
+            manifest.parent,
+            manifest,
+            release=snakemake.params.release,
+            client=client,
+        )
