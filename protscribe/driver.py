@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ def run(folder: Path, arguments: Sequence[str]) -> int:
         _unlock(folder)
         command = [sys.executable, "-m", "snakemake", *arguments]
         environment = {**os.environ, MARK: str(folder)}
+        if not _home_takes_files():
+            # Snakemake keeps copies of scripts in the home and does not start without.
+            environment["XDG_CACHE_HOME"] = str(folder / ".snakemake" / "cache")
         process: subprocess.Popen[bytes] | None = None
 
         def forward(number: int, _: object) -> None:
@@ -90,6 +94,16 @@ def _only_run(folder: Path) -> Iterator[None]:
         lock.write(json.dumps(os.getpid()))
         lock.flush()
         yield
+
+
+def _home_takes_files() -> bool:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            return True
+    except OSError:
+        return False
 
 
 def _end_survivors(folder: Path) -> None:

@@ -14,7 +14,9 @@ from protscribe.configuration import encoder_name, resolve
 from protscribe.environment import prepare_children, share_network
 from protscribe.errors import InputError
 from protscribe.provenance import code_hash
-from protscribe.sources.literature.packaged_publications import NAMES as PACKAGED_RECORDS
+from protscribe.sources.literature.packaged_publications import (
+    NAMES as PACKAGED_RECORDS,
+)
 
 prepare_children()
 try:

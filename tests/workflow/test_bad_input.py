@@ -60,6 +60,14 @@ def test_broken_entries(inputs, tmp_path, case):
     assert not (tmp_path / "results" / "tables" / "proteins.parquet").exists()
 
 
+def test_a_home_that_takes_no_files_is_no_hindrance(inputs, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/proc/self/no-home")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    answer = run(tmp_path, inputs[0], "data")
+    assert answer.returncode == 0, answer.stdout
+    assert (tmp_path / "results" / "tables" / "proteins.parquet").exists()
+
+
 def test_split_that_cannot_be_made(inputs, tmp_path):
     _, settings = inputs
     rng = random.Random(0)
