@@ -1,7 +1,8 @@
 """The check that no training protein is a homologue of a low-homology test protein.
 
-It trusts nothing that the split did: it reads the finished tables, searches anew as thoroughly
-as MMseqs2 can, with an E-value far above the criterion's, and applies the criterion itself.
+It trusts nothing that the split did: it reads the finished tables, searches anew and applies the
+criterion itself. It searches dropped proteins as well: that the search finds them again shows that
+it sees, and it makes E-values those of the pruning.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,12 +16,18 @@ import pyarrow.compute as pc
 from protscribe.atomic import sha256_text, write_json
 from protscribe.errors import InputError
 from protscribe.homology import mmseqs
-from protscribe.homology.criterion import check_criterion
+from protscribe.homology.criterion import (
+    check_criterion,
+    matching,
+    residue_share,
+    search_record,
+    similar_pairs,
+)
 from protscribe.homology.split import FOLDS, LOW_HOMOLOGY, TRAIN, VALIDATION
 from protscribe.tables import read_table
 
-SENSITIVITY = 7.5
 LOOSE_EVALUE = 10.0
+"""Largest E-value of a recorded hit where every pair is aligned."""
 _SHOWN = 3
 
 
@@ -65,8 +72,15 @@ def audit_split(
     _check_split(split, rows, set(sequence_of))
     tests = {a: sequence_of[a] for a, fold in fold_of.items() if fold == LOW_HOMOLOGY}
     others = {a: sequence_of[a] for a, fold in fold_of.items() if fold in (TRAIN, VALIDATION)}
-    hits, searches = _search_both_ways(tests, others, threads)
-    violations = _violations(hits, criterion, tests, others)
+    dropped = {a: sequence_of[a] for a, fold in fold_of.items() if fold is None}
+    share = residue_share(others | dropped, dropped)
+    sizes = len(tests), len(others) + len(dropped)
+    loose = LOOSE_EVALUE if mmseqs.aligns_every_pair(*sizes) else criterion["max_evalue"] / share
+    pairs = similar_pairs(tests, others | dropped, max_evalue=loose, threads=threads)
+    again = pc.is_in(pairs["other"], pa.array(sorted(dropped), pa.string()))
+    hits = pairs.filter(pc.invert(again))
+    matched = matching(hits, criterion, share)
+    violations = _once(matched)
     if violations:
         leaked = len({violation["other"] for violation in violations})
         shown = "; ".join(_words(v, fold_of) for v in violations[:_SHOWN])
@@ -100,9 +114,13 @@ def audit_split(
             "criterion": dict(criterion),
             "search": {
                 "mmseqs2_version": mmseqs.version(),
-                "runs": searches,
+                "runs": search_record(*sizes, loose),
+                "share_of_residues_left": share,
+                "dropped_found_again": len(
+                    matching(pairs.filter(again), criterion, share)["other"].unique()
+                ),
                 "hits_up_to_loose_evalue": hits.num_rows,
-                "closest": _closest(hits, criterion),
+                "closest": _closest(hits, criterion, share),
             },
             "folds": {
                 fold: {
@@ -120,72 +138,21 @@ def audit_split(
     )
 
 
-def _search_both_ways(
-    tests: Mapping[str, str], others: Mapping[str, str], threads: int
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """Return hits with the columns test, other, identity, coverage, evalue and bits."""
-    settings: dict[str, Any] = {"sensitivity": SENSITIVITY, "max_evalue": LOOSE_EVALUE}
-    tables, searches = [], []
-    for forward in (True, False):
-        queries, targets = (tests, others) if forward else (others, tests)
-        hits = mmseqs.search(queries, targets, **settings, threads=threads)
-        names = ["query", "target", "identity", "query_coverage", "evalue", "bits"]
-        if not forward:
-            names = ["target", "query", "identity", "target_coverage", "evalue", "bits"]
-        tables.append(hits.select(names).rename_columns(_COLUMNS))
-        sizes = len(queries), len(targets)
-        searches.append(
-            {
-                "direction": "test against others" if forward else "others against test",
-                "command": "easy-search",
-                "flags": mmseqs.search_flags(*sizes, **settings),
-                "queries": sizes[0],
-                "targets": sizes[1],
-                "every_pair_aligned": mmseqs.aligns_every_pair(*sizes),
-            }
-        )
-    return pa.concat_tables(tables), searches
-
-
-_COLUMNS = ["test", "other", "identity", "coverage", "evalue", "bits"]
-
-
-def _violations(
-    hits: pa.Table,
-    criterion: Mapping[str, float],
-    tests: Mapping[str, str],
-    others: Mapping[str, str],
-) -> list[dict[str, Any]]:
-    """Return the pairs that meet the criterion, and those with identical sequences."""
-    meets = pc.and_(
-        pc.and_(
-            pc.greater_equal(hits["identity"], criterion["min_identity"]),
-            pc.greater_equal(hits["coverage"], criterion["min_coverage"]),
-        ),
-        pc.less_equal(hits["evalue"], criterion["max_evalue"]),
-    )
-    # Both directions may show the same pair.
-    pairs = {(hit["test"], hit["other"]): hit for hit in hits.filter(meets).to_pylist()}
-    by_sequence: dict[str, list[str]] = {}
-    for accession, sequence in others.items():
-        by_sequence.setdefault(sequence, []).append(accession)
-    for test, sequence in tests.items():
-        for other in by_sequence.get(sequence, []):
-            same = {"identity": 1.0, "coverage": 1.0, "evalue": 0.0}
-            pairs.setdefault((test, other), {"test": test, "other": other, **same})
-    return [pairs[pair] for pair in sorted(pairs)]
-
-
-def _closest(hits: pa.Table, criterion: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return the significant hits nearest to the criterion, for the reader's judgement."""
-    significant = hits.filter(pc.less_equal(hits["evalue"], criterion["max_evalue"]))
-    order = [("identity", "descending"), ("test", "ascending"), ("other", "ascending")]
+def _once(hits: pa.Table) -> list[dict[str, Any]]:
+    """Return each pair once, with the better of its two directions, by both accessions."""
     best: dict[tuple[str, str], dict[str, Any]] = {}
-    for hit in significant.sort_by([*order, ("evalue", "ascending")]).to_pylist():
+    for hit in hits.to_pylist():
         best.setdefault((hit["test"], hit["other"]), hit)
-        if len(best) == _SHOWN:
-            break
     return list(best.values())
+
+
+def _closest(hits: pa.Table, criterion: Mapping[str, float], share: float) -> list[dict[str, Any]]:
+    """Return the significant hits nearest to the criterion, for the reader's judgement."""
+    significant = matching(hits, {**criterion, "min_identity": 0.0, "min_coverage": 0.0}, share)
+    order = [("identity", "descending"), ("test", "ascending"), ("other", "ascending")]
+    table = significant.sort_by([*order, ("evalue", "ascending")])
+    # Of each pair both directions.
+    return _once(table.slice(0, 2 * _SHOWN).drop_columns("forward"))[:_SHOWN]
 
 
 def _check_split(split: Path, rows: list[dict[str, Any]], accessions: set[str]) -> None:

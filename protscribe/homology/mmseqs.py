@@ -36,9 +36,20 @@ HIT_SCHEMA = pa.schema(
     ]
 )
 """Columns of a search: identity and coverages are fractions, positions start at 1."""
+HIT_ORDER = [
+    ("query", "ascending"),
+    ("bits", "descending"),
+    ("evalue", "ascending"),
+    ("target", "ascending"),
+]
+"""How hits are sorted: the best of a query come first."""
 
-_OUTPUT = "query,target,fident,evalue,bits,qstart,qend,qlen,tstart,tend,tlen"
-_NO_LIMIT = 1_000_000
+OUTPUT = "query,target,fident,evalue,bits,qstart,qend,qlen,tstart,tend,tlen"
+"""Columns that `read_hits` wants from MMseqs2."""
+NO_LIMIT = 1_000_000
+"""Targets of a query that go on to alignment: a limit would hide hits in large families."""
+ALIGNMENT = ("--alignment-mode", "3", "--seq-id-mode", "0", "-c", "0", "--min-seq-id", "0")
+"""Flags of an alignment with true identities."""
 _ALL_PAIRS = 5_000_000
 _SMALL = 10_000
 
@@ -66,35 +77,21 @@ def find_binary() -> Path:
 @functools.cache
 def version() -> str:
     """Return what ``mmseqs version`` prints: a release or the hash of the source."""
-    return _run([str(find_binary()), "version"]).strip()
+    return _call([str(find_binary()), "version"]).strip()
 
 
 def aligns_every_pair(queries: int, targets: int) -> bool:
-    """Return whether a search of so many sequences aligns every pair."""
+    """Return whether so many sequences are few enough to align every pair (about two minutes)."""
     return queries * targets <= _ALL_PAIRS
 
 
-def search_flags(
-    queries: int,
-    targets: int,
-    *,
-    sensitivity: float = 7.5,
-    max_evalue: float = 1e-3,
-    max_targets: int = _NO_LIMIT,
-    extra_flags: Sequence[str] = (),
-) -> list[str]:
-    """Return the flags of `search` for so many sequences, as they go into an audit's record."""
-    # Without its k-mer stage MMseqs2 masks nothing; with it, masking would hide hits.
-    thorough = ["--prefilter-mode", "2"] if aligns_every_pair(queries, targets) else ["--mask", "0"]
+def search_flags(max_evalue: float, extra_flags: Sequence[str] = ()) -> list[str]:
+    """Return the flags of `search`, as they go into an audit's record."""
     return [
-        *("-s", f"{sensitivity:g}"),
         *("-e", f"{max_evalue:g}"),
-        *("--max-seqs", str(max_targets)),
-        *("--alignment-mode", "3"),
-        *("--seq-id-mode", "0"),
-        *("-c", "0"),
-        *("--min-seq-id", "0"),
-        *thorough,
+        *("--prefilter-mode", "2"),
+        *("--max-seqs", str(NO_LIMIT)),
+        *ALIGNMENT,
         *extra_flags,
     ]
 
@@ -103,35 +100,24 @@ def search(
     queries: Mapping[str, str],
     targets: Mapping[str, str],
     *,
-    sensitivity: float = 7.5,
     max_evalue: float = 1e-3,
-    max_targets: int = _NO_LIMIT,
     extra_flags: Sequence[str] = (),
     threads: int = 1,
 ) -> pa.Table:
-    """Search proteins against proteins with ``mmseqs easy-search``, skipping little.
+    """Align every query with every target with ``mmseqs easy-search``.
 
     Identity is the true one, identical residues over the columns of the local alignment
     (``--alignment-mode 3 --seq-id-mode 0``), never an estimate from the score. Scores are
     corrected for local composition, MMseqs2's default, since otherwise repeats alone would count
-    as homology.
-
-    Up to five million pairs (about a minute) every pair is aligned. Beyond that the k-mer stage
-    chooses pairs, without its masking of low-complexity stretches. Measured on planted homologues
-    of 35% identity over 60% of 202 proteins: aligning every pair finds all of them, the k-mer
-    stage at ``-s 7.5`` misses 7.
+    as homology. Nothing is masked. A processor core aligns some 50,000 pairs a second; see
+    `aligns_every_pair` and the module `kmers` for what is too much.
 
     Parameters
     ----------
     queries, targets
         Accession to sequence; the same accession may stand on both sides.
-    sensitivity
-        ``-s`` of the k-mer stage; 7.5 is the highest documented one.
     max_evalue
         Largest E-value of a hit, relative to all of `targets`.
-    max_targets
-        Most targets per query that pass the k-mer stage; a million by default, since a limit
-        hides hits of proteins from large families.
     extra_flags
         Further flags of ``easy-search``; they come last and therefore win.
     threads
@@ -152,24 +138,14 @@ def search(
     if not queries or not targets:
         return HIT_SCHEMA.empty_table()
     query_names, target_names = sorted(queries), sorted(targets)
-    flags = search_flags(
-        len(queries),
-        len(targets),
-        sensitivity=sensitivity,
-        max_evalue=max_evalue,
-        max_targets=max_targets,
-        extra_flags=extra_flags,
-    )
     with tempfile.TemporaryDirectory(prefix="mmseqs-") as name:
         folder = Path(name)
-        _write_fasta(folder / "queries.fasta", [queries[n] for n in query_names])
-        _write_fasta(folder / "targets.fasta", [targets[n] for n in target_names])
-        command = [str(find_binary()), "easy-search"]
-        command += [str(folder / part) for part in ("queries.fasta", "targets.fasta", "hits", "t")]
-        command += [*flags, "--format-output", _OUTPUT, "--threads", str(threads), "-v", "2"]
-        _run(command)
-        hits = _read_tsv(folder / "hits", _OUTPUT.split(","), text=("query", "target"))
-    return _named_hits(hits, query_names, target_names)
+        write_fasta(folder / "queries.fasta", [queries[n] for n in query_names])
+        write_fasta(folder / "targets.fasta", [targets[n] for n in target_names])
+        files = [str(folder / part) for part in ("queries.fasta", "targets.fasta", "hits", "t")]
+        flags = [*search_flags(max_evalue, extra_flags), "--format-output", OUTPUT]
+        run("easy-search", *files, *flags, "--threads", str(threads), "-v", "2")
+        return read_hits(folder / "hits", query_names, target_names)
 
 
 def cluster(
@@ -218,16 +194,14 @@ def cluster(
         return {accession: first[sequence] for accession, sequence in sequences.items()}
     with tempfile.TemporaryDirectory(prefix="mmseqs-") as name:
         folder = Path(name)
-        _write_fasta(folder / "all.fasta", [sequences[n] for n in names])
-        command = [str(find_binary()), "easy-cluster"]
-        command += [str(folder / part) for part in ("all.fasta", "out", "t")]
-        command += ["--min-seq-id", f"{min_identity:g}", "-c", f"{min_coverage:g}"]
-        command += ["--cov-mode", str(coverage_mode), "-s", f"{sensitivity:g}"]
-        command += ["--alignment-mode", "3", "--seq-id-mode", "0"]
+        write_fasta(folder / "all.fasta", [sequences[n] for n in names])
+        flags = ["--min-seq-id", f"{min_identity:g}", "-c", f"{min_coverage:g}"]
+        flags += ["--cov-mode", str(coverage_mode), "-s", f"{sensitivity:g}"]
+        flags += ["--alignment-mode", "3", "--seq-id-mode", "0"]
         small = ["--single-step-clustering", "1", "-k", "5"]
-        command += small if len(names) <= _SMALL else ["--cluster-reassign", "1"]
-        command += ["--threads", str(threads), "-v", "2"]
-        _run(command)
+        flags += small if len(names) <= _SMALL else ["--cluster-reassign", "1"]
+        files = [str(folder / part) for part in ("all.fasta", "out", "t")]
+        run("easy-cluster", *files, *flags, "--threads", str(threads), "-v", "2")
         pairs = _read_tsv(folder / "out_cluster.tsv", ["cluster", "member"])
     clusters, members = (_names(pairs[column], names) for column in ("cluster", "member"))
     found = dict(zip(members.to_pylist(), clusters.to_pylist(), strict=True))
@@ -236,7 +210,33 @@ def cluster(
     return {accession: found[first[sequence]] for accession, sequence in sequences.items()}
 
 
-def _named_hits(hits: pa.Table, queries: Sequence[str], targets: Sequence[str]) -> pa.Table:
+def run(module: str, *arguments: str) -> None:
+    """Run one of MMseqs2's modules.
+
+    Raises
+    ------
+    InputError, RuntimeError
+        As in `search`.
+    """
+    _call([str(find_binary()), module, *arguments])
+
+
+def write_fasta(path: Path, sequences: Sequence[str]) -> None:
+    """Write sequences under running numbers, which `read_hits` understands."""
+    with path.open("w", encoding="ascii") as file:
+        for number, sequence in enumerate(sequences):
+            file.write(f">n{number}\n{sequence}\n")
+
+
+def read_hits(path: Path, queries: Sequence[str], targets: Sequence[str]) -> pa.Table:
+    """Read hits in the columns of `OUTPUT` and name them after the sequences' accessions.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns of `HIT_SCHEMA`, sorted by query, bits (best first), E-value and target.
+    """
+    hits = _read_tsv(path, OUTPUT.split(","), text=("query", "target"))
     # A pair without any alignment comes out as a hit that starts at 0, its E-value undefined.
     hits = hits.filter(pc.and_(pc.greater(hits["qstart"], 0), pc.greater(hits["tstart"], 0)))
 
@@ -254,20 +254,12 @@ def _named_hits(hits: pa.Table, queries: Sequence[str], targets: Sequence[str]) 
         hits["bits"],
         *(hits[column] for column in ("qstart", "qend", "tstart", "tend")),
     ]
-    table = pa.table(columns, names=HIT_SCHEMA.names).cast(HIT_SCHEMA)
-    order = [("query", "ascending"), ("bits", "descending"), ("evalue", "ascending")]
-    return table.sort_by([*order, ("target", "ascending")])
+    return pa.table(columns, names=HIT_SCHEMA.names).cast(HIT_SCHEMA).sort_by(HIT_ORDER)
 
 
 def _names(numbers: pa.ChunkedArray, names: Sequence[str]) -> pa.ChunkedArray:
     indices = pc.utf8_slice_codeunits(numbers, 1).cast(pa.int64())
     return pa.chunked_array([pa.array(names, pa.string())]).take(indices)
-
-
-def _write_fasta(path: Path, sequences: Sequence[str]) -> None:
-    with path.open("w", encoding="ascii") as file:
-        for number, sequence in enumerate(sequences):
-            file.write(f">n{number}\n{sequence}\n")
 
 
 def _read_tsv(path: Path, names: Sequence[str], text: Sequence[str] | None = None) -> pa.Table:
@@ -283,7 +275,7 @@ def _read_tsv(path: Path, names: Sequence[str], text: Sequence[str] | None = Non
     )
 
 
-def _run(command: Sequence[str]) -> str:
+def _call(command: Sequence[str]) -> str:
     # Some set-ups choose MMseqs2's thread count by this variable; ours comes as a flag.
     environment = {k: v for k, v in os.environ.items() if k != "MMSEQS_NUM_THREADS"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from protscribe.errors import InputError
 from protscribe.homology import mmseqs
-from protscribe.homology.criterion import check_criterion, matches, nearest_hits
+from protscribe.homology.criterion import check_criterion, find_leaks, nearest_hits
 from protscribe.seeds import derive_seed, unit_hash
 from protscribe.tables import read_metadata, read_table, write_table
 
@@ -146,14 +146,13 @@ def prune_train(
     *,
     criterion: Mapping[str, float],
     threads: int,
-    sensitivity: float = 7.5,
 ) -> None:
     """Remove training and validation proteins that match a low-homology test protein.
 
-    The search runs in both directions and is repeated until it finds nothing, because E-values
-    depend on how many proteins are left. Removed proteins stay in the table without a fold. Then
-    each test and validation protein gets its nearest training protein: the best bit score of
-    those hits that reach the criterion's E-value, none if there is none.
+    Both directions are searched, because E-values depend on the size of the searched side. They
+    count as if only what is left had been searched (`find_leaks`). Removed proteins stay in the
+    table without a fold. Then each test and validation protein gets its nearest training protein:
+    the best bit score of those hits that reach the criterion's E-value, none if there is none.
 
     Parameters
     ----------
@@ -166,9 +165,6 @@ def prune_train(
         ``max_evalue``; a hit has to meet all three.
     threads
         CPU threads; no influence on the result.
-    sensitivity
-        MMseqs2's ``-s`` where not every pair is aligned; below the audit's 7.5 the audit may
-        fail.
 
     Raises
     ------
@@ -180,17 +176,10 @@ def prune_train(
     rows = read_table(folds, "folds").to_pylist()
     fold_of: dict[str, str | None] = {row["accession"]: row["fold"] for row in rows}
     tests = _pick(sequence_of, fold_of, [LOW_HOMOLOGY])
-    dropped: dict[str, str] = {}
-    while True:
-        others = _pick(sequence_of, fold_of, [TRAIN, VALIDATION])
-        found = matches(tests, others, criterion, sensitivity=sensitivity, threads=threads)
-        if not found:
-            break
-        # Sorted, so that the reason names each protein's best hit.
-        for hit in sorted(found, key=lambda h: (-h["bits"], h["test"])):
-            dropped.setdefault(hit["other"], _reason(hit))
-        fold_of |= dict.fromkeys(dropped)
-    train = _pick(sequence_of, fold_of, [TRAIN])
+    others = _pick(sequence_of, fold_of, [TRAIN, VALIDATION])
+    leaks = find_leaks(tests, others, criterion, threads=threads)
+    dropped = {hit["other"]: _reason(hit) for hit in leaks.to_pylist()}
+    fold_of |= dict.fromkeys(dropped)
     for fold in (TRAIN, VALIDATION):
         before = sum(row["fold"] == fold for row in rows)
         if before and not _pick(sequence_of, fold_of, [fold]):
@@ -198,12 +187,10 @@ def prune_train(
                 f"all {before} proteins of fold {fold} match a low-homology test protein: give "
                 "more proteins or relax split.criterion"
             )
-    queries = _pick(sequence_of, fold_of, [fold for fold in FOLDS if fold != TRAIN])
     nearest = nearest_hits(
-        queries,
-        train,
+        _pick(sequence_of, fold_of, [fold for fold in FOLDS if fold != TRAIN]),
+        _pick(sequence_of, fold_of, [TRAIN]),
         max_evalue=criterion["max_evalue"],
-        sensitivity=sensitivity,
         threads=threads,
     )
     out = []

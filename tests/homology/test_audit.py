@@ -61,9 +61,12 @@ def test_a_clean_split(house):
     assert audit["conversations"]["descriptions"]["test_low_homology"] == 3
     assert audit["search"]["mmseqs2_version"] == mmseqs.version()
     forward, backward = audit["search"]["runs"]
-    assert (forward["queries"], forward["targets"]) == (3, 9)
-    assert (backward["queries"], backward["targets"]) == (9, 3)
-    assert forward["flags"][:2] == ["-s", "7.5"] and forward["every_pair_aligned"]
+    # Dropped proteins are searched as well, for the same E-values as when they were dropped.
+    assert (forward["queries"], forward["targets"]) == (3, 10)
+    assert (backward["queries"], backward["targets"]) == (10, 3)
+    assert forward["flags"][:2] == ["-e", "10"] and forward["every_pair_aligned"]
+    assert audit["search"]["share_of_residues_left"] == 0.9
+    assert audit["search"]["dropped_found_again"] == 0
     pair = "train and test_low_homology"
     for corpus in ("proteins", "descriptions"):
         assert audit["shared_texts"][corpus][pair] == 1
@@ -90,6 +93,16 @@ def test_a_planted_homologue_fails_the_audit(house, victim, seed):
     assert f"{victim} ({house.folds[victim]}) has 0.3" in str(error.value)
     assert "of P14 at E " in str(error.value)
     assert not house.out.exists()
+
+
+def test_a_dropped_homologue_is_seen_and_no_violation(house):
+    test = house.sequences["P14"]
+    house.sequences["P00"] = plant_homologue(random.Random(0), test, 0.35, 0.6)
+    house.folds["P00"] = None
+    house.write()
+    search = house.audit()["search"]
+    assert search["dropped_found_again"] == 1
+    assert all(hit["other"] != "P00" for hit in search["closest"])
 
 
 def test_homologues_elsewhere_are_no_violation(house):

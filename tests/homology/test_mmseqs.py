@@ -101,15 +101,9 @@ def test_nothing_to_search(proteins):
 
 
 def test_every_pair_is_aligned_while_that_is_feasible():
-    assert mmseqs.search_flags(100, 10_000)[-2:] == ["--prefilter-mode", "2"]
-    assert mmseqs.search_flags(10_000, 500_000)[-2:] == ["--mask", "0"]
-    assert mmseqs.search_flags(1, 1, extra_flags=["-k", "5"])[-2:] == ["-k", "5"]
-
-
-def test_the_kmer_stage_of_large_searches(proteins, monkeypatch):
-    every = mmseqs.search(proteins, proteins)
-    monkeypatch.setattr(mmseqs, "_ALL_PAIRS", 0)
-    assert mmseqs.search(proteins, proteins).equals(every)
+    assert mmseqs.aligns_every_pair(100, 10_000)
+    assert not mmseqs.aligns_every_pair(10_000, 500_000)
+    assert mmseqs.search_flags(1e-3, ["-k", "5"])[-2:] == ["-k", "5"]
 
 
 def test_mmseqs_own_words_reach_the_user(proteins):

@@ -6,7 +6,7 @@ import pytest
 
 from helpers_data import natural_protein, plant_homologue, write_proteins
 from protscribe.errors import InputError
-from protscribe.homology.criterion import matches
+from protscribe.homology.criterion import matching, similar_pairs
 from protscribe.homology.split import assign_folds, cluster_proteins, prune_train
 from protscribe.tables import read_table, write_table
 
@@ -244,7 +244,8 @@ def test_pruning_leaves_no_match(planted, tmp_path):
     folds = folds_of(split, "split")
     tests = {a: sequences[a] for a, f in folds.items() if f == "test_low_homology"}
     others = {a: sequences[a] for a, f in folds.items() if f in ("train", "validation")}
-    assert matches(tests, others, strict, sensitivity=7.5, threads=1) == []
+    pairs = similar_pairs(tests, others, max_evalue=10, threads=1)
+    assert matching(pairs, strict).num_rows == 0
 
 
 def test_pruning_that_takes_everything(tmp_path):
