@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from protscribe.atomic import sha256_text
-from protscribe.tables import TABLES, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import write_table
 
 # Shares of the 20 residues in Swiss-Prot, so that made-up sequences align like real ones.
 RESIDUES = "ALGVESIKRDTPNQFYMHCW"

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from protscribe.prompts import PROTEIN_MARKER
-from protscribe.tables import TABLES, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import write_table
 
 
 def fill(name: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from protscribe.models.checkpoint import connector_facts, encoder_facts, save_co
 from protscribe.models.connectors import build_connector
 from protscribe.models.language_model import hidden_size, identity
 from protscribe.prompts import PromptStyle
-from protscribe.tables import TABLES, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import write_table
 from protscribe.training.launch import TrainingJob
 from tiny_models import write_tiny_encoder, write_tiny_language_model
 

@@ -5,7 +5,8 @@ import pytest
 
 from protscribe.atomic import sha256_file
 from protscribe.errors import InputError
-from protscribe.tables import TABLES, read_metadata, read_table, table_writer, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_metadata, read_table, table_writer, write_table
 
 CLUSTERS = [{"accession": "P2", "cluster": "P1"}, {"accession": "P1", "cluster": "P1"}]
 

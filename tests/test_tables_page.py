@@ -1,7 +1,7 @@
 import re
 
 from conftest import HOUSE
-from protscribe.tables import TABLES
+from protscribe.schemas import TABLES
 
 
 def test_the_page_names_every_column_of_every_table():

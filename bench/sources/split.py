@@ -24,7 +24,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ import yaml
 
 from protscribe.homology.audit import audit_split
 from protscribe.homology.split import assign_folds, cluster_proteins, fold_counts, prune_train
+from protscribe.schemas import TABLES
 from protscribe.sources.debian import download_packages, unpacked
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.tables import read_table, write_table
 
 PACKAGE = "metastudent-data"
 DISTINCT = 516_371
@@ -110,14 +111,7 @@ def write_proteins(path: Path, sequences: dict[str, str]) -> None:
         "text_hash": [hashlib.sha256(text.encode()).hexdigest() for text in texts],
         "sequence_hash": [hashlib.sha256(sequences[n].encode()).hexdigest() for n in names],
     }
-    schema = TABLES["proteins"].schema
-    arrays = [
-        pa.array(columns[field.name], field.type)
-        if field.name in columns
-        else pa.nulls(len(names), field.type)
-        for field in schema
-    ]
-    write_table(path, "proteins", pa.Table.from_arrays(arrays, names=schema.names))
+    write_columns(path, "proteins", columns)
 
 
 def write_conversations(path: Path, split: pa.Table) -> None:
@@ -131,14 +125,20 @@ def write_conversations(path: Path, split: pa.Table) -> None:
         "fold": placed["fold"].to_pylist(),
         "turns": [[{"role": "assistant", "content": f"Does what {n} does."}] for n in names],
     }
-    schema = TABLES["conversations"].schema
+    write_columns(path, "conversations", columns)
+
+
+def write_columns(path: Path, name: str, columns: Mapping[str, Sequence[Any]]) -> None:
+    """Write a table of which only some columns have values."""
+    schema = TABLES[name].schema
+    rows = len(next(iter(columns.values())))
     arrays = [
         pa.array(columns[field.name], field.type)
         if field.name in columns
-        else pa.nulls(len(names), field.type)
+        else pa.nulls(rows, field.type)
         for field in schema
     ]
-    write_table(path, "conversations", pa.Table.from_arrays(arrays, names=schema.names))
+    write_table(path, name, pa.Table.from_arrays(arrays, names=schema.names))
 
 
 class Sampler(threading.Thread):

@@ -35,8 +35,9 @@ from protscribe.evaluation.text_metrics import (
     signatures,
 )
 from protscribe.provenance import model_manifest
+from protscribe.schemas import TABLES
 from protscribe.seeds import derive_seed
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.tables import read_table, write_table
 
 
 def score_predictions(

@@ -29,6 +29,7 @@ from protscribe.processes import ordered_map
 from protscribe.sources.formats.record import Reject, check, complete
 from protscribe.sources.formats.sniffing import FORMATS, sniff
 from protscribe.sources.runs import merge_runs, write_run
+from protscribe.sources.tally import tally
 from protscribe.sources.text_files import open_bytes
 from protscribe.tables import table_writer, write_table
 
@@ -115,8 +116,7 @@ def parse_entries(
         total = sum(part.records for part in parsed)
         order, rejected = _resolve(parsed)
         kept = pc.sum(order["kept"], min_count=0).as_py()
-        reasons = Counter(reject["reason"] for reject in rejected)
-        told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
+        told = tally(Counter(reject["reason"] for reject in rejected))
         print(f"{kept} proteins from {total} entries; rejected: {told}", file=sys.stderr)
         if not kept:
             raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from protscribe.tables import TABLES
+from protscribe.schemas import TABLES
 
 BLOCK_ROWS = 20_000
 """Rows of a block of the merged table."""

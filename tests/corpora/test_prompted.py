@@ -3,7 +3,8 @@ import pytest
 from protscribe.corpora.prompted import apply_style, make_prompts
 from protscribe.errors import InputError
 from protscribe.prompts import PROTEIN_MARKER, PromptStyle
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_table, write_table
 
 BARE = PromptStyle("")
 NAMED = PromptStyle("Be brief.", "Name: {name}; Taxon: {taxon}; <protein_sequence>")

@@ -17,7 +17,8 @@ from protscribe.atomic import sha256_text
 from protscribe.embeddings.encoders import load_encoder
 from protscribe.embeddings.store import EmbeddingStore, embed_proteins
 from protscribe.errors import InputError
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_table, write_table
 from tiny_models import write_tiny_encoder
 
 OPTIONS = {

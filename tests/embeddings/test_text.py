@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from protscribe.atomic import read_json, sha256_text, write_json
 from protscribe.embeddings.text import embed_texts, load_first_layers, spread_of
 from protscribe.errors import InputError
-from protscribe.tables import TABLES, read_metadata, read_table, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_metadata, read_table, write_table
 from tiny_models import write_tiny_language_model
 
 OPTIONS = {

@@ -8,7 +8,8 @@ from protscribe.atomic import sha256_file
 from protscribe.errors import InputError
 from protscribe.evaluation.metrics import collect_metrics, score_predictions
 from protscribe.evaluation.runs import DIFFERENCE_SUFFIX
-from protscribe.tables import TABLES, read_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_table
 from tiny_models import write_tiny_bert
 
 REFERENCES = {

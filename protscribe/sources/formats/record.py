@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from protscribe.atomic import sha256_text
+from protscribe.schemas import TABLES
 from protscribe.sources.formats import comments
-from protscribe.tables import TABLES
 
 RESIDUES = frozenset("ACDEFGHIKLMNPQRSTVWYUOBZXJ")
 """Protein letters of IUPAC: 20 standard ones, U and O, and the ambiguous B, Z, J and X."""

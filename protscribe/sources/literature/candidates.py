@@ -18,11 +18,13 @@ import pyarrow.compute as pc
 from tqdm import tqdm
 
 from protscribe.errors import InputError
+from protscribe.schemas import TABLES
 from protscribe.sources.client import Client, Network
 from protscribe.sources.literature.entrez import Hits
 from protscribe.sources.literature.name_search import REFUSED, NameSearch, Outcome, look_up
 from protscribe.sources.literature.ncbi_jobs import THREADS, Threads, announce
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.sources.tally import tally
+from protscribe.tables import read_table, write_table
 
 STAGE = "search_publications"
 ROUTES = ("curated", "name_search")
@@ -234,7 +236,7 @@ def _find_by_name(table: pa.Table, found: _Found, settings: NameSearch, threads:
             f"PubMed refuses every query, the first one as: {refused[0]}; "
             "check publications.query_template and publications.field"
         )
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(left_out.items())) or "none"
+    told = tally(left_out)
     print(f"names left out of queries: {told}", file=sys.stderr)
 
 

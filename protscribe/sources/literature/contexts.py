@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from protscribe.errors import InputError
-from protscribe.tables import TABLES, read_metadata, read_table, write_table
+from protscribe.schemas import TABLES
+from protscribe.tables import read_metadata, read_table, write_table
 
 ABSTRACT = "abstract"
 FUNCTION_STATEMENT = "function_statement"

@@ -15,10 +15,12 @@ from tqdm import tqdm
 from protscribe.atomic import read_json, sha256_file
 from protscribe.errors import InputError
 from protscribe.processes import ordered_map
+from protscribe.schemas import TABLES
 from protscribe.sources.literature.pubmed_text import read_json_lines, read_medline
 from protscribe.sources.literature.pubmed_xml import Citation, read_xml
+from protscribe.sources.tally import tally
 from protscribe.sources.text_files import open_text
-from protscribe.tables import TABLES, write_table
+from protscribe.tables import write_table
 
 STAGE = "parse_publications"
 
@@ -91,8 +93,7 @@ def parse_publications(
     kept = table.take(pa.array(rows, pa.int64())).select(_KEPT)
     kept = kept.append_column("licence", pa.nulls(len(kept), pa.string()))
     kept = kept.append_column("source", pa.array([source] * len(kept), pa.string()))
-    reasons = Counter(reject["reason"] for reject in rejected)
-    told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items())) or "none"
+    told = tally(Counter(reject["reason"] for reject in rejected))
     print(f"{len(kept)} publications; rejected: {told}; not wanted: {passed_over}", file=sys.stderr)
     write_table(rejects, "rejects", rejected, metadata)
     write_table(publications, "publications", kept, metadata)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from protscribe.tables import TABLES
+from protscribe.schemas import TABLES
 
 AT_ONCE = 100_000
 """Rows that are held at once."""

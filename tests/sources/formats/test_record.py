@@ -1,5 +1,6 @@
 import pytest
 
+from protscribe.schemas import TABLES
 from protscribe.sources.formats.record import (
     EVIDENCE_CLASSES,
     Reject,
@@ -8,7 +9,6 @@ from protscribe.sources.formats.record import (
     function_columns,
 )
 from protscribe.sources.formats.record import function_class as class_of
-from protscribe.tables import TABLES
 
 FILTERS = {"min_length": 3, "max_length": 5, "fragments": "drop", "reviewed": "only"}
 GOOD = {"accession": "P1", "sequence": "MKV", "function": "Binds zinc.", "reviewed": True}

@@ -4,9 +4,9 @@ import json
 import pytest
 
 from json_entries import entries_from_flat, inactive
+from protscribe.schemas import TABLES
 from protscribe.sources.formats import swissprot, uniprot_json
 from protscribe.sources.formats.record import Reject, complete
-from protscribe.tables import TABLES
 
 FLAT = """\
 ID   KLKA_HUMAN              Reviewed;          50 AA.

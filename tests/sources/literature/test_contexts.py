@@ -2,8 +2,9 @@ import pytest
 
 from helpers_data import protein_row
 from protscribe.errors import InputError
+from protscribe.schemas import TABLES
 from protscribe.sources.literature.contexts import make_contexts
-from protscribe.tables import TABLES, read_table, write_table
+from protscribe.tables import read_table, write_table
 
 
 @pytest.fixture

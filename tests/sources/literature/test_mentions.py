@@ -7,12 +7,13 @@ import pytest
 
 from helpers_data import protein_row
 from protscribe.errors import InputError
+from protscribe.schemas import TABLES
 from protscribe.sources.formats import swissprot
 from protscribe.sources.formats.record import complete
 from protscribe.sources.literature.mentions import find_mentions
 from protscribe.sources.literature.pubmed import parse_publications
 from protscribe.sources.text_files import open_text
-from protscribe.tables import TABLES, read_metadata, read_table, write_table
+from protscribe.tables import read_metadata, read_table, write_table
 
 MOUSE = {
     "protein_name": "Tumor necrosis factor",

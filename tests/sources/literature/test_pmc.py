@@ -3,6 +3,7 @@
 import pytest
 
 from protscribe.errors import InputError
+from protscribe.schemas import TABLES
 from protscribe.sources.client import Client, Network
 from protscribe.sources.literature.pmc import (
     get_licences,
@@ -11,7 +12,7 @@ from protscribe.sources.literature.pmc import (
     normal_licence,
     share_publications,
 )
-from protscribe.tables import TABLES, read_metadata, read_table, write_table
+from protscribe.tables import read_metadata, read_table, write_table
 from servers.loopback import Fault, LoopbackServer
 from servers.pmc import PmcApp, article
 
