@@ -4,6 +4,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -41,6 +42,13 @@ def start(folder, seconds):
     )
 
 
+def has_ended(process):
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def wait_for_sleep(folder, timeout=60):
     """Return the `sleep` of a run once it is there."""
     deadline = time.monotonic() + timeout
@@ -60,8 +68,9 @@ def test_killed_run_is_taken_up_again(folder):
     run = start(folder, 300)
     orphan = wait_for_sleep(folder)
     for process in survivors(folder):
-        if process.name() != "sleep" and process.pid != run.pid:
-            process.kill()
+        with suppress(psutil.Error):
+            if process.name() != "sleep" and process.pid != run.pid:
+                process.kill()
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     assert orphan.is_running() and any((folder / ".snakemake" / "locks").iterdir())
@@ -69,7 +78,7 @@ def test_killed_run_is_taken_up_again(folder):
     output, _ = again.communicate(timeout=120)
     assert again.returncode == 0, output
     assert "that an earlier run left behind" in output
-    assert not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE
+    assert has_ended(orphan)
     assert (folder / "done.txt").exists()
 
 

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 from conftest import HOUSE
@@ -118,8 +120,7 @@ def kill_in(folder: Path, config: Path, script: str, *arguments: str) -> None:
     )
     deadline = time.monotonic() + 240
     while time.monotonic() < deadline:
-        lines = [" ".join(p.cmdline()) for p in survivors(folder) if p.is_running()]
-        if any(line.endswith(f".{script}.py") for line in lines):
+        if any(_line(left).endswith(f".{script}.py") for left in survivors(folder)):
             break
         assert process.poll() is None, "the run ended before the rule started"
         time.sleep(0.05)
@@ -129,8 +130,16 @@ def kill_in(folder: Path, config: Path, script: str, *arguments: str) -> None:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     for left in survivors(folder):
-        if "snakemake" in " ".join(left.cmdline()):
-            left.kill()
+        if "snakemake" in _line(left):
+            with suppress(psutil.NoSuchProcess):
+                left.kill()
+
+
+def _line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""  # It has ended since it was listed, or waits for its parent to notice.
 
 
 def planned(folder: Path, config: Path, *arguments: str, house: Path = HOUSE) -> set[str]:

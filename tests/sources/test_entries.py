@@ -168,7 +168,8 @@ def test_workers_of_a_killed_run_end(big, tmp_path):
         family = []
         deadline = time.monotonic() + 60
         while len(family) < 3 and time.monotonic() < deadline:  # two workers and a tracker
-            family = psutil.Process(run.pid).children(recursive=True)
+            with suppress(psutil.NoSuchProcess):
+                family = psutil.Process(run.pid).children(recursive=True)
             time.sleep(0.1)
         run.kill()
     assert len(family) == 3
