@@ -10,9 +10,9 @@ import torch
 from protscribe.atomic import sha256_text
 from protscribe.embeddings.store import EmbeddingStore, embed_proteins
 from protscribe.embeddings.text import embed_texts
+from protscribe.llm.pretrained import hidden_size, identity
 from protscribe.models.checkpoint import connector_facts, encoder_facts, save_connector
 from protscribe.models.connectors import build_connector
-from protscribe.models.language_model import hidden_size, identity
 from protscribe.prompts import PromptStyle
 from protscribe.schemas import TABLES
 from protscribe.tables import write_table

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from protscribe.atomic import read_json, sha256_file, write_json
 from protscribe.errors import InputError
-from protscribe.models.captioner import Captioner
-from protscribe.models.connectors import Connector, build_connector
-from protscribe.models.language_model import (
-    add_lora,
+from protscribe.llm.pretrained import (
     hidden_size,
     identity,
     load_language_model,
     load_prompt_builder,
 )
+from protscribe.models.captioner import Captioner
+from protscribe.models.connectors import Connector, build_connector
+from protscribe.models.language_model import add_lora
 from protscribe.models.tensors import check_tensors, read_tensors, write_tensors
 from protscribe.prompts import PromptBuilder
 
@@ -64,7 +64,7 @@ def connector_facts(
     encoder
         What `encoder_facts` returned.
     language_model
-        What `protscribe.models.language_model.identity` returned.
+        What `protscribe.llm.pretrained.identity` returned.
     """
     # Dropout acts in training alone; a later stage may choose another.
     settings = {k: v for k, v in system["connector"].items() if k != "dropout"}

@@ -8,16 +8,16 @@ from protscribe.atomic import sha256_file
 from protscribe.embeddings.store import EmbeddingStore, embed_proteins
 from protscribe.errors import InputError
 from protscribe.evaluation.generate import predict_system
-from protscribe.models.captioner import Captioner
-from protscribe.models.checkpoint import encoder_facts, load_captioner, save_model
-from protscribe.models.connectors import build_connector
-from protscribe.models.language_model import (
-    add_lora,
+from protscribe.llm.pretrained import (
     hidden_size,
     identity,
     load_language_model,
     load_prompt_builder,
 )
+from protscribe.models.captioner import Captioner
+from protscribe.models.checkpoint import encoder_facts, load_captioner, save_model
+from protscribe.models.connectors import build_connector
+from protscribe.models.language_model import add_lora
 from protscribe.tables import read_metadata, read_table
 from tiny_models import write_tiny_encoder, write_tiny_language_model
 

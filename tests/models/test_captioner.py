@@ -3,8 +3,8 @@ import torch
 
 from helpers_golden import PAD, close, load_golden
 from protscribe.errors import InputError
+from protscribe.llm.pretrained import load_language_model, load_prompt_builder
 from protscribe.models.captioner import Captioner
-from protscribe.models.language_model import load_language_model, load_prompt_builder
 from protscribe.models.projector import Projector
 from protscribe.prompts import PLACEHOLDER_ID
 from tiny_models import write_tiny_language_model

@@ -7,6 +7,7 @@ from transformers import AutoModelForCausalLM
 from helpers_golden import close, published_adapter, suggested_tolerances
 from protscribe.atomic import read_json, sha256_file, write_json
 from protscribe.errors import InputError
+from protscribe.llm.pretrained import identity, load_language_model, load_prompt_builder
 from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import (
     adapter_tensors,
@@ -17,12 +18,7 @@ from protscribe.models.checkpoint import (
     save_model,
 )
 from protscribe.models.connectors import build_connector
-from protscribe.models.language_model import (
-    add_lora,
-    identity,
-    load_language_model,
-    load_prompt_builder,
-)
+from protscribe.models.language_model import add_lora
 from protscribe.models.tensors import read_tensors, write_tensors
 from protscribe.prompts import PLACEHOLDER_ID
 from tiny_models import write_tiny_language_model

@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from protscribe.errors import InputError
-from protscribe.models.language_model import (
-    add_lora,
+from protscribe.llm.pretrained import (
     hidden_size,
     identity,
     load_language_model,
     load_prompt_builder,
 )
+from protscribe.models.language_model import add_lora
 from tiny_models import write_tiny_language_model
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear"}

@@ -14,6 +14,12 @@ from tqdm import tqdm
 from protscribe.batching import padding_fraction, token_budget_batches
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
+from protscribe.llm.pretrained import (
+    hidden_size,
+    identity,
+    load_language_model,
+    load_prompt_builder,
+)
 from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import (
     ADAPTER,
@@ -25,13 +31,7 @@ from protscribe.models.checkpoint import (
     save_connector,
     save_model,
 )
-from protscribe.models.language_model import (
-    add_lora,
-    hidden_size,
-    identity,
-    load_language_model,
-    load_prompt_builder,
-)
+from protscribe.models.language_model import add_lora
 from protscribe.models.tensors import write_tensors
 from protscribe.prompts import IGNORED_LABEL, Example
 from protscribe.seeds import derive_seed, unit_hash

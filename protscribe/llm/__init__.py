@@ -1,0 +1,1 @@
+"""Language models: loading them, and having them write."""
