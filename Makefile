@@ -43,13 +43,14 @@ $(VENV)/.run: requirements.txt
 	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { echo "error: Python's venv is missing; run: apt-get install python3-venv" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing pinned packages into $(VENV): about 1.9 GB with a CPU build of torch"
+	@# Torch brings what its build needs; everything else is listed whole, so nothing more is drawn in.
 	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) "$$(grep '^torch==' requirements.txt)"
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps $(PIP_ARGS) -r requirements.txt
 	@$(BIN)/python -c "import torch; print('torch', torch.__version__, 'GPU' if torch.cuda.is_available() else 'CPU')"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet $(PIP_ARGS) -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps $(PIP_ARGS) -r requirements-dev.txt
 	@touch $@
 
 clean:

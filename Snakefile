@@ -20,6 +20,7 @@ include: "rules/ontology.smk"
 include: "rules/vocabularies.smk"
 include: "rules/models.smk"
 include: "rules/corpora.smk"
+include: "rules/qa.smk"
 include: "rules/embed.smk"
 include: "rules/train.smk"
 include: "rules/predict.smk"
@@ -33,6 +34,7 @@ rule all:
     input:
         RESULTS,
         SHARED,
+        QA_FILES,
         collect("<results>/tables/{table}.parquet", table=TABLES),
         "<results>/split/audit.json",
         "<results>/provenance.json",

@@ -3,7 +3,6 @@
 import copy
 import difflib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import jsonschema
 from jsonschema import Draft202012Validator, validators
 
+from protscribe.consistency import check_settings
 from protscribe.errors import InputError
 
 Settings = dict[str, Any]
@@ -54,7 +54,9 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
     _validate(settings, schema)
     for system in settings["systems"].values():
         del system["published"]
-    _check_names(settings)
+    for system in settings["systems"].values():
+        _fill_corpora(system)
+    check_settings(settings)
     return _sorted(settings)
 
 
@@ -65,7 +67,7 @@ def encoder_name(encoder: Mapping[str, Any]) -> str:
     differ is part of the name.
     """
     name = f"{encoder['model']}-layer{encoder['layer']}-residues{encoder['max_residues']}"
-    name += "" if encoder["special_tokens"] else "-bare"
+    name += {True: "", False: "-bare", "end": "-end"}[encoder["special_tokens"]]
     return name + ("" if encoder["dtype"] == "float32" else f"-{encoder['dtype']}")
 
 
@@ -136,60 +138,10 @@ def _merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
     return merged
 
 
-def _check_names(settings: Settings) -> None:
-    wanted = {}
-    if settings["systems"]:
-        scorer = settings["evaluation"]["bertscore_model"]
-        wanted["evaluation.bertscore_model"] = (scorer, "text_encoder")
-    for name, system in settings["systems"].items():
-        wanted[f"systems.{name}.language_model"] = (system["language_model"], "language_model")
-        wanted[f"systems.{name}.encoder.model"] = (system["encoder"]["model"], "protein_encoder")
-    for key, (model, kind) in wanted.items():
-        if model not in settings["models"]:
-            known = ", ".join(sorted(settings["models"]))
-            raise InputError(f"configuration: {key} names the model {model!r}; models has: {known}")
-        if (found := settings["models"][model]["kind"]) != kind:
-            raise InputError(
-                f"configuration: {key} needs a model of kind {kind}; models.{model} is a {found}"
-            )
-    _check_sources(settings)
-    split = settings["split"]
-    if sum(split["fractions"].values()) >= 1:
-        raise InputError("configuration: split.fractions leave nothing to train on; sum below 1")
-
-
-def _check_sources(settings: Settings) -> None:
-    source, publications = settings["source"], settings["publications"]
-    if source["type"] == "uniprot_query" and bool(source["query"]) == bool(source["accessions"]):
-        raise InputError(
-            "configuration: source.type uniprot_query needs either query or accessions"
-        )
-    if source["type"] == "uniprot_release" and not re.fullmatch(
-        r"current|\d{4}_\d{2}", source["release"]
-    ):
-        raise InputError(
-            f"configuration: source.release is {source['release']!r}; uniprot_release needs "
-            "current or a release such as 2026_01"
-        )
-    ontology, vocabularies = settings["ontology"], settings["vocabularies"]
-    readers = {"source": source, "publications": publications, "ontology": ontology}
-    readers |= {f"vocabularies.{name}": part for name, part in vocabularies.items()}
-    for name, part in readers.items():
-        if part.get("type", part.get("source")) == "files" and not part["paths"]:
-            raise InputError(f"configuration: {name}.paths is empty; name at least one file")
-    if vocabularies["interpro"]["source"] != "none" and ontology["source"] == "none":
-        raise InputError(
-            "configuration: vocabularies.interpro needs the ontology; choose ontology.source"
-        )
-    if "abstract" in settings["contexts"] and publications["source"] == "none":
-        raise InputError(
-            "configuration: contexts has abstract, but publications.source is none; choose a source"
-        )
-    if "name_search" in publications["routes"] and publications["source"] != "entrez":
-        raise InputError(
-            "configuration: publications.routes has name_search, which asks PubMed; "
-            "it needs publications.source entrez"
-        )
+def _fill_corpora(system: Settings) -> None:
+    predict = system["predict"]
+    if predict["corpora"] is None:
+        predict["corpora"] = system.get("tune", {}).get("corpora", ["descriptions"])
 
 
 def guide(schema: Mapping[str, Any]) -> str:
@@ -203,12 +155,10 @@ def guide(schema: Mapping[str, Any]) -> str:
         "`snakemake --cores all --configfile config/prot2text_v2.yaml`.",
         "",
     ]
+    named = {"model": "`models.NAME`", "system": "`systems.NAME`"}
     parts = {"The whole": schema} | {
-        f"`{name}`": part
-        for name, part in (
-            ("models.NAME", schema["$defs"]["model"]),
-            ("systems.NAME", schema["$defs"]["system"]),
-        )
+        named.get(name, f"Options of {part.get('title')}"): part
+        for name, part in schema["$defs"].items()
     }
     for title, part in parts.items():
         lines += [f"## {title}", "", "| key | type | default | meaning |", "|---|---|---|---|"]
@@ -220,6 +170,8 @@ def guide(schema: Mapping[str, Any]) -> str:
 def _guide_rows(schema: Mapping[str, Any], prefix: str) -> Iterator[str]:
     required = schema.get("required", [])
     for key, value in schema.get("properties", {}).items():
+        if "const" in value:
+            continue  # What the options belong to; the heading says it.
         kind = " \\| ".join(map(str, value["enum"])) if "enum" in value else ""
         kind = kind or _types(value["type"]).replace("a ", "")
         default = "required" if key in required else f"`{json.dumps(value.get('default', ''))}`"

@@ -19,6 +19,7 @@ PACKAGES = (
     "accelerate",
     "bert-score",
     "biopython",
+    "datasketch",
     "fair-esm",
     "fastobo",
     "gguf",
@@ -35,6 +36,7 @@ PACKAGES = (
     "tokenizers",
     "torch",
     "transformers",
+    "xgrammar",
 )
 
 

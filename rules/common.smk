@@ -11,6 +11,7 @@ sys.path.insert(0, str(HOUSE))
 
 from protscribe.atomic import sha256_file
 from protscribe.configuration import encoder_name, resolve
+from protscribe.consistency import uses_qa
 from protscribe.environment import prepare_children, share_network
 from protscribe.errors import InputError
 from protscribe.provenance import code_hash
@@ -54,12 +55,37 @@ ENTRIES, ENTRIES_MANIFEST = {
 }[SOURCE["type"]]
 PUBLICATIONS = SETTINGS["publications"]
 VOCABULARIES = SETTINGS["vocabularies"]
+QA = SETTINGS["qa"]
+IN_PROCESS = (
+    QA["language_model"]["type"] == "transformers" and "language_model" in QA["writers"]
+)
+WRITER_MODEL = QA["language_model"]["model"] if IN_PROCESS else None
+# Published systems come as they are; all others are trained here.
+PUBLISHED = {name: s for name, s in SYSTEMS.items() if s["checkpoint"] is not None}
+TRAINED = {name: s for name, s in SYSTEMS.items() if name not in PUBLISHED}
+CONTRASTIVE = [
+    n for n, s in TRAINED.items() if s["align"]["objective"] == "contrastive"
+]
+SHUFFLED = [n for n, s in SYSTEMS.items() if "shuffled" in s["predict"]["conditions"]]
+# A decoder that is a part of a published system is no untuned language model.
+UNTUNED = sorted(
+    {
+        system["language_model"]
+        for system in SYSTEMS.values()
+        if SETTINGS["models"][system["language_model"]]["source"] != "part"
+    }
+)
+CORPORA = ["descriptions", "qa"] if uses_qa(SETTINGS) else ["descriptions"]
+TESTED = sorted({name for s in SYSTEMS.values() for name in s["predict"]["corpora"]})
 MODELS = sorted(
     ({SETTINGS["evaluation"]["bertscore_model"]} if SYSTEMS else set())
     | {system["language_model"] for system in SYSTEMS.values()}
+    | {system["checkpoint"] for system in PUBLISHED.values()}
     | {encoder["model"] for encoder in ENCODERS.values()}
+    | {WRITER_MODEL, QA["filters"]["text_encoder"], QA["blind"]["model"]} - {None}
 )
-BASELINES = ["nearest_neighbour", "most_frequent"] if SYSTEMS else []
+BASELINES = [f"language_model_{name}" for name in UNTUNED]
+BASELINES += ["nearest_neighbour", "most_frequent"] if SYSTEMS else []
 PREDICTORS = [*SYSTEMS, *BASELINES]
 # What this run makes of its sources, and what it leaves out of them; other rules add theirs.
 TABLES = ["proteins"]
@@ -68,16 +94,21 @@ REJECTS += ["query_uniprot"] if SOURCE["type"] == "uniprot_query" else []
 # Without a system there is nothing to report on.
 RESULTS = ["metrics.tsv", "metrics.parquet", "report.html"] if SYSTEMS else []
 RESULTS = [f"<results>/{name}" for name in RESULTS]
-# A stage is re-run by its own settings only.
+# A published system was trained once.
+SEEDS_OF = {name: [0] if name in PUBLISHED else SEEDS for name in SYSTEMS}
+# A stage is re-run by its own settings only; that of contrastive alignment knows no prompt.
 ALIGN_SETTINGS = {
     name: {
-        key: system[key] for key in system if key not in ("tune", "prompt", "predict")
+        key: system[key]
+        for key in system
+        if key not in ("tune", "predict")
+        and (key != "prompt" or name not in CONTRASTIVE)
     }
-    for name, system in SYSTEMS.items()
+    for name, system in TRAINED.items()
 }
 TUNE_SETTINGS = {
     name: {key: system[key] for key in system if key != "predict"}
-    for name, system in SYSTEMS.items()
+    for name, system in TRAINED.items()
 }
 
 
@@ -90,6 +121,7 @@ wildcard_constraints:
     release=r"current|\d{4}_\d{2}",
     model=one_of(SETTINGS["models"]),
     system=one_of(SYSTEMS),
+    corpus=one_of(CORPORA),
     encoder=one_of(ENCODERS),
     training_seed=r"\d+",
     predictor=one_of(PREDICTORS),
@@ -105,8 +137,9 @@ def code_of(rule, *programs, without=()):
 def code_of_training(stage):
     """Hash the code behind a training stage, objectives that no system uses there left out."""
     folder = HOUSE / "protscribe" / "training" / "objectives"
-    used = {system[stage]["objective"] for system in SYSTEMS.values()} | {"__init__"}
-    unused = [path.stem for path in folder.glob("*.py") if path.stem not in used]
+    used = {system[stage]["objective"] for system in TRAINED.values()}
+    objectives = {path.stem for path in folder.glob("*.py")} - {"__init__", "answers"}
+    unused = sorted(objectives - used)
     without = [f"protscribe.training.objectives.{name}" for name in unused]
     return code_of(stage, "protscribe.training.worker", without=without)
 
@@ -152,6 +185,11 @@ def manifest_of(model):
     return f"<resources>/models/{model}/manifest.json"
 
 
+def manifests_of(*models):
+    """Return the manifests of those models that are configured."""
+    return [manifest_of(model) for model in models if model is not None]
+
+
 def language_model_of(wildcards):
     """Return the manifest of a system's language model."""
     return manifest_of(SYSTEMS[wildcards.system]["language_model"])
@@ -167,7 +205,18 @@ def embeddings_of(wildcards):
     return f"<results>/embeddings/proteins/{ENCODER_OF[wildcards.system]}/manifest.json"
 
 
-def corpora_of(wildcards):
-    """Return the corpora that a system is tuned and tested on."""
-    names = SYSTEMS[wildcards.system]["tune"]["corpora"]
+def prompts_of(stage):
+    """Return a function that returns a system's conversations for a stage, in its own prompt."""
+
+    def prompts(wildcards):
+        folder = f"<results>/corpora/prompts/{wildcards.system}"
+        names = SYSTEMS[wildcards.system][stage]["corpora"]
+        return [f"{folder}/{name}.parquet" for name in names]
+
+    return prompts
+
+
+def aligned_corpora_of(wildcards):
+    """Return the corpora that a system is aligned with."""
+    names = SYSTEMS[wildcards.system]["align"]["corpora"]
     return [f"<results>/corpora/{name}.parquet" for name in names]

@@ -27,14 +27,14 @@ rule make_descriptions:
 
 rule make_prompts:
     input:
-        corpora=corpora_of,
+        corpus="<results>/corpora/{corpus}.parquet",
         proteins="<results>/tables/proteins.parquet",
     output:
-        conversations="<results>/corpora/prompts/{system}.parquet",
+        conversations="<results>/corpora/prompts/{system}/{corpus}.parquet",
     log:
-        "<logs>/make_prompts/{system}.log",
+        "<logs>/make_prompts/{system}.{corpus}.log",
     benchmark:
-        "<benchmarks>/make_prompts/{system}.tsv"
+        "<benchmarks>/make_prompts/{system}.{corpus}.tsv"
     conda:
         "../envs/data.yaml"
     resources:
@@ -44,6 +44,6 @@ rule make_prompts:
         prompt=lookup(dpath="{system}/prompt", within=SYSTEMS),
         code=code_of("make_prompts"),
     message:
-        "Putting conversations into the prompt of {wildcards.system}"
+        "Putting {wildcards.corpus} into the prompt of {wildcards.system}"
     script:
         "../workflow_scripts/make_prompts.py"

@@ -3,15 +3,17 @@
 
 rule embed_proteins:
     input:
-        proteins="<results>/tables/proteins.parquet",
+        proteins="<results>/tables/{proteins}.parquet",
         model=encoder_model_of,
     output:
-        manifest="<results>/embeddings/proteins/{encoder}/manifest.json",
-        index="<results>/embeddings/proteins/{encoder}/index.parquet",
+        manifest="<results>/embeddings/{proteins}/{encoder}/manifest.json",
+        index="<results>/embeddings/{proteins}/{encoder}/index.parquet",
     log:
-        "<logs>/embed_proteins/{encoder}.log",
+        "<logs>/embed_proteins/{proteins}.{encoder}.log",
     benchmark:
-        "<benchmarks>/embed_proteins/{encoder}.tsv"
+        "<benchmarks>/embed_proteins/{proteins}.{encoder}.tsv"
+    wildcard_constraints:
+        proteins="proteins|shuffled",
     conda:
         "../envs/torch.yaml"
     threads: COMPUTE["torch_threads"]
@@ -24,14 +26,38 @@ rule embed_proteins:
         compute=compute("embed_batch_tokens", "embed_shard_tokens"),
         code=code_of("embed_proteins"),
     message:
-        "Embedding proteins: {wildcards.encoder}"
+        "Embedding {wildcards.proteins}: {wildcards.encoder}"
     script:
         "../workflow_scripts/embed_proteins.py"
 
 
+rule shuffle_sequences:
+    input:
+        proteins="<results>/tables/proteins.parquet",
+        split="<results>/split/split.parquet",
+    output:
+        proteins="<results>/tables/shuffled.parquet",
+    log:
+        "<logs>/shuffle_sequences.log",
+    benchmark:
+        "<benchmarks>/shuffle_sequences.tsv"
+    conda:
+        "../envs/data.yaml"
+    resources:
+        mem_mb=mem_by_attempt(4000),
+        runtime=30,
+    params:
+        seed=SETTINGS["seed"],
+        code=code_of("shuffle_sequences"),
+    message:
+        "Shuffling the residues of the test proteins"
+    script:
+        "../workflow_scripts/shuffle_sequences.py"
+
+
 rule embed_texts:
     input:
-        conversations=corpora_of,
+        conversations=aligned_corpora_of,
         model=language_model_of,
     output:
         vectors="<results>/embeddings/texts/{system}.parquet",

@@ -1,14 +1,29 @@
-"""One prediction per test protein from every system and baseline."""
+"""Predictions of every system and baseline for the same test questions."""
+
+TESTS = collect("<results>/corpora/{corpus}.parquet", corpus=TESTED)
+
+
+def models_of(wildcards):
+    """Return the finished models of a system, one for each training seed."""
+    folder = f"<results>/systems/{wildcards.system}"
+    return [f"{folder}/{s}/model/system.json" for s in SEEDS_OF[wildcards.system]]
+
+
+def shuffled_of(wildcards):
+    """Return the embeddings of shuffled proteins, if a system is tested on them."""
+    if wildcards.system not in SHUFFLED:
+        return []
+    return [
+        f"<results>/embeddings/shuffled/{ENCODER_OF[wildcards.system]}/manifest.json"
+    ]
 
 
 rule predict:
     input:
-        models=collect(
-            "<results>/systems/{{system}}/{training_seed}/model/system.json",
-            training_seed=SEEDS,
-        ),
+        models=models_of,
         store=embeddings_of,
-        conversations="<results>/corpora/prompts/{system}.parquet",
+        shuffled=shuffled_of,
+        conversations=prompts_of("predict"),
         language_model=language_model_of,
         audit="<results>/split/audit.json",
     output:
@@ -34,10 +49,38 @@ rule predict:
         "../workflow_scripts/predict.py"
 
 
+rule predict_language_model:
+    input:
+        conversations=TESTS,
+        language_model="<resources>/models/{model}/manifest.json",
+        audit="<results>/split/audit.json",
+    output:
+        predictions="<results>/predictions/language_model_{model}.parquet",
+    log:
+        "<logs>/predict_language_model/{model}.log",
+    benchmark:
+        "<benchmarks>/predict_language_model/{model}.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: COMPUTE["torch_threads"]
+    resources:
+        mem_mb=mem_by_attempt(8000),
+        runtime=720,
+        gpu=COMPUTE["gpu"],
+    params:
+        predict=SETTINGS["evaluation"]["language_model"],
+        compute=compute("predict_batch_tokens"),
+        code=code_of("predict_language_model"),
+    message:
+        "Asking {wildcards.model} without the protein"
+    script:
+        "../workflow_scripts/predict_language_model.py"
+
+
 rule predict_nearest_neighbour:
     input:
         proteins="<results>/tables/proteins.parquet",
-        conversations="<results>/corpora/descriptions.parquet",
+        conversations=TESTS,
         audit="<results>/split/audit.json",
     output:
         predictions="<results>/predictions/nearest_neighbour.parquet",
@@ -61,7 +104,7 @@ rule predict_nearest_neighbour:
 
 rule predict_most_frequent:
     input:
-        conversations="<results>/corpora/descriptions.parquet",
+        conversations=TESTS,
         audit="<results>/split/audit.json",
     output:
         predictions="<results>/predictions/most_frequent.parquet",

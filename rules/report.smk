@@ -2,7 +2,7 @@
 
 LOSSES = collect(
     "<results>/systems/{system}/{training_seed}/{stage}/losses.tsv",
-    system=SYSTEMS,
+    system=TRAINED,
     training_seed=SEEDS,
     stage=["align", "tune"],
 )
@@ -41,8 +41,9 @@ rule record_provenance:
     input:
         entries=ENTRIES_MANIFEST,
         tables=collect("<results>/tables/{table}.parquet", table=TABLES),
+        corpora=collect("<results>/corpora/{corpus}.parquet", corpus=CORPORA),
         split="<results>/split/split.parquet",
-        models=collect("<resources>/models/{model}/manifest.json", model=MODELS),
+        models=manifests_of(*MODELS),
     output:
         provenance="<results>/provenance.json",
     log:
@@ -69,6 +70,7 @@ rule write_report:
         audit="<results>/split/audit.json",
         rejects=collect("<results>/rejects/{rule}.parquet", rule=REJECTS),
         provenance="<results>/provenance.json",
+        statistics=[name for name in QA_FILES if name.endswith("statistics.json")],
         figures=FIGURES,
     output:
         page="<results>/report.html",

@@ -82,7 +82,7 @@ rule audit_split:
     input:
         proteins="<results>/tables/proteins.parquet",
         split="<results>/split/split.parquet",
-        conversations="<results>/corpora/descriptions.parquet",
+        conversations=collect("<results>/corpora/{corpus}.parquet", corpus=CORPORA),
     output:
         audit="<results>/split/audit.json",
     log:

@@ -27,13 +27,13 @@ rule split:
 
 rule models:
     input:
-        collect("<resources>/models/{model}/manifest.json", model=MODELS),
+        manifests_of(*MODELS),
 
 
 rule corpora:
     input:
-        "<results>/corpora/descriptions.parquet",
-        collect("<results>/corpora/prompts/{system}.parquet", system=SYSTEMS),
+        collect("<results>/corpora/{corpus}.parquet", corpus=CORPORA),
+        QA_FILES,
 
 
 rule embeddings:
@@ -41,14 +41,14 @@ rule embeddings:
         collect(
             "<results>/embeddings/proteins/{encoder}/manifest.json", encoder=ENCODERS
         ),
-        collect("<results>/embeddings/texts/{system}.parquet", system=SYSTEMS),
+        collect("<results>/embeddings/texts/{system}.parquet", system=CONTRASTIVE),
 
 
 rule aligned:
     input:
         collect(
             "<results>/systems/{system}/{training_seed}/align/connector.safetensors",
-            system=SYSTEMS,
+            system=TRAINED,
             training_seed=SEEDS,
         ),
 
@@ -57,7 +57,7 @@ rule tuned:
     input:
         collect(
             "<results>/systems/{system}/{training_seed}/model/system.json",
-            system=SYSTEMS,
+            system=TRAINED,
             training_seed=SEEDS,
         ),
 

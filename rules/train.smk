@@ -1,11 +1,28 @@
-"""The two training stages of a system."""
+"""The two training stages of a system, or a published one as it is."""
+
+
+def examples_of(wildcards):
+    """Return what a system is aligned on, which depends on its objective."""
+    if wildcards.system in CONTRASTIVE:
+        return {
+            "conversations": aligned_corpora_of(wildcards),
+            "texts": f"<results>/embeddings/texts/{wildcards.system}.parquet",
+        }
+    return {
+        "conversations": prompts_of("align")(wildcards),
+        "language_model": language_model_of(wildcards),
+    }
+
+
+def checkpoint_of(wildcards):
+    """Return the manifest of a published system's checkpoint."""
+    return manifest_of(PUBLISHED[wildcards.system]["checkpoint"])
 
 
 rule align:
     input:
+        unpack(examples_of),
         store=embeddings_of,
-        texts="<results>/embeddings/texts/{system}.parquet",
-        conversations=corpora_of,
     output:
         connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
         losses="<results>/systems/{system}/{training_seed}/align/losses.tsv",
@@ -14,6 +31,8 @@ rule align:
         "<logs>/align/{system}.{training_seed}.log",
     benchmark:
         "<benchmarks>/align/{system}.{training_seed}.tsv"
+    wildcard_constraints:
+        system=one_of(TRAINED),
     conda:
         "../envs/torch.yaml"
     threads: COMPUTE["torch_threads"] * COMPUTE["processes"]
@@ -34,7 +53,7 @@ rule align:
 rule tune:
     input:
         store=embeddings_of,
-        conversations="<results>/corpora/prompts/{system}.parquet",
+        conversations=prompts_of("tune"),
         language_model=language_model_of,
         connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
     output:
@@ -50,6 +69,8 @@ rule tune:
         "<logs>/tune/{system}.{training_seed}.log",
     benchmark:
         "<benchmarks>/tune/{system}.{training_seed}.tsv"
+    wildcard_constraints:
+        system=one_of(TRAINED),
     conda:
         "../envs/torch.yaml"
     threads: COMPUTE["torch_threads"] * COMPUTE["processes"]
@@ -65,3 +86,31 @@ rule tune:
         "Tuning {wildcards.system} (seed {wildcards.training_seed})"
     script:
         "../workflow_scripts/tune.py"
+
+
+rule import_model:
+    input:
+        checkpoint=checkpoint_of,
+        store=embeddings_of,
+        language_model=language_model_of,
+    output:
+        system="<results>/systems/{system}/{training_seed}/model/system.json",
+        connector="<results>/systems/{system}/{training_seed}/model/connector.safetensors",
+    log:
+        "<logs>/import_model/{system}.{training_seed}.log",
+    benchmark:
+        "<benchmarks>/import_model/{system}.{training_seed}.tsv"
+    wildcard_constraints:
+        system=one_of(PUBLISHED),
+    conda:
+        "../envs/torch.yaml"
+    resources:
+        mem_mb=mem_by_attempt(16000),
+        runtime=60,
+    params:
+        system=lookup(dpath="{system}", within=PUBLISHED),
+        code=code_of("import_model"),
+    message:
+        "Importing the published {wildcards.system}"
+    script:
+        "../workflow_scripts/import_model.py"

@@ -39,6 +39,24 @@ def write_conversations(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
     return path
 
 
+def qa_row(
+    accession: str, fold: str, question: str, answer: str, number: int = 1
+) -> dict[str, Any]:
+    """Return a row for `write_conversations` that asks a question about a protein."""
+    return {
+        "id": f"qa:{accession}:{number}",
+        "accession": accession,
+        "corpus": "qa",
+        "task": "answer",
+        "fold": fold,
+        "answer": answer,
+        "turns": [
+            {"role": "user", "content": f"{PROTEIN_MARKER}\n{question}"},
+            {"role": "assistant", "content": answer},
+        ],
+    }
+
+
 def write_proteins(path: Path, sequences: Mapping[str, str]) -> Path:
     """Write a proteins table of accessions and sequences."""
     write_table(

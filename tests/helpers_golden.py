@@ -1,4 +1,4 @@
-"""The published code's tiny model, assembled from the reference files."""
+"""The published codes' tiny models, assembled from the reference files."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +9,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM
 
+from helpers_releases import embedded, made
 from protscribe.atomic import read_json
+from protscribe.embeddings.store import EmbeddingStore
 from protscribe.models.captioner import Captioner
+from protscribe.models.checkpoint import load_captioner
 from protscribe.models.language_model import add_lora
 from protscribe.models.projector import Projector
-from protscribe.prompts import PLACEHOLDER_ID
+from protscribe.models.published.importing import import_model
+from protscribe.prompts import PLACEHOLDER_ID, PromptBuilder
 
 PUBLISHED_PLACEHOLDER = 499
 END_OF_TURN = 505
@@ -81,6 +85,83 @@ def published_adapter(golden: Path) -> Golden:
             parameter.data.copy_(stored.pop(key))
     assert not stored
     return reference
+
+
+@dataclass
+class GoldenProtein2Text:
+    """Its inputs and expected values, and its release after it went through our import."""
+
+    folder: Path
+    inputs: dict[str, Tensor]
+    expected: dict[str, Tensor]
+    rows: list[dict[str, Any]]
+    store: EmbeddingStore
+    captioner: Captioner
+    builder: PromptBuilder
+    facts: dict[str, Any]
+
+    @property
+    def states(self) -> list[Tensor]:
+        return [self.store[row["id"]] for row in self.rows]
+
+    def prompts(self) -> list[list[int]]:
+        """Return our prompts for its questions, 8 placeholders each."""
+        questions = [row["conversations"][0]["value"] for row in self.rows]
+        return [self.builder.prompt([{"role": "user", "content": q}], 8) for q in questions]
+
+    def spliced(self, name: str, filler: int) -> Tensor:
+        """Return a batch tensor with 8 places of `filler` where its one placeholder stands."""
+        ids = self.inputs["batch.input_ids"]
+        rows = []
+        for row, values in zip(ids, self.inputs[name], strict=True):
+            place = row.tolist().index(PLACEHOLDER_ID)
+            middle = torch.full((8,), filler)
+            rows.append(torch.cat([values[:place], middle, values[place + 1 :]]))
+        return torch.stack(rows)
+
+
+PROTEIN2TEXT = {
+    "checkpoint": "protein2text",
+    "precision": "float32",
+    "connector": {
+        "type": "resampler",
+        "latents": 8,
+        "depth": 2,
+        "heads": 4,
+        "head_dim": 8,
+        "multiplier": 2,
+        "positions": "one",
+    },
+    "prompt": {"format": "protein2text", "system_message": ""},
+}
+
+
+def import_protein2text(golden: Path, release: Path, root: Path) -> GoldenProtein2Text:
+    """Take a release of Protein2Text and its two models in, embed its proteins and load it."""
+    folder = golden / "protein2text"
+    checkpoint = made("protein2text", "checkpoint", release, root)
+    encoder = made("esm2_tiny", "protein_encoder", folder / "facebook" / "esm2_tiny", root)
+    llama = made("llama_base", "language_model", folder / "llama_base", root)
+    rows = read_json(folder / "rows.json")
+    sequences = {row["id"]: row["amino_seq"] for row in rows}
+    store = embedded(encoder, root, sequences, layer=-2, special_tokens="end")
+    import_model(
+        checkpoint,
+        store,
+        llama,
+        root / "model",
+        name="protein2text",
+        system=PROTEIN2TEXT,
+        training_seed=0,
+    )
+    return GoldenProtein2Text(
+        folder,
+        load_file(folder / "inputs.safetensors"),
+        load_file(folder / "expected.safetensors"),
+        rows,
+        EmbeddingStore(store),
+        *load_captioner(root / "model", llama),
+    )
 
 
 def suggested_tolerances(folder: Path) -> dict[str, float]:

@@ -23,6 +23,56 @@ STYLE = PromptStyle("You describe what a protein does.")
 WORDS = ("Binds DNA.", "Binds RNA and ATP.", "Transports ions.", "Inhibits a protein kinase.")
 
 
+SCHEDULE: dict[str, Any] = {
+    "epochs": 2,
+    "max_steps": None,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "warmup_fraction": 0.06,
+    "clip_norm": 1.0,
+    "evaluate_every": None,
+}
+ANSWERS: dict[str, Any] = {
+    "corpora": ["descriptions"],
+    "max_examples": None,
+    "max_answer_tokens": 24,
+    "batch_tokens": 600,
+    "batches_per_step": 2,
+    "examples_per_step": None,
+}
+ALIGN: dict[str, dict[str, Any]] = {
+    "captioning": {"objective": "captioning", **ANSWERS, **SCHEDULE},
+    "contrastive": {
+        "objective": "contrastive",
+        "corpora": ["descriptions"],
+        "pooling": ["mean", "std"],
+        "text_layer": 2,
+        "text_max_tokens": 32,
+        "text_drop_first": True,
+        "text_center": True,
+        "loss": "concat",
+        "term_weights": [1.0, 1.0],
+        "symmetric": True,
+        "temperature": 0.05,
+        "learn_temperature": False,
+        "gather_negatives": True,
+        "mask_identical_texts": True,
+        "batch_size": 8,
+        "batches_per_step": 1,
+        **SCHEDULE,
+    },
+}
+RESAMPLER: dict[str, Any] = {
+    "type": "resampler",
+    "latents": 4,
+    "depth": 2,
+    "heads": 2,
+    "head_dim": 8,
+    "multiplier": 2,
+    "positions": "one",
+}
+
+
 @dataclass(frozen=True)
 class House:
     """Paths of a tiny run."""
@@ -36,10 +86,11 @@ class House:
 
     def job(self, stage: str, name: str, system: dict[str, Any], **changes: Any) -> TrainingJob:
         inputs = {"store": str(self.store), "conversations": [str(self.conversations)]}
-        if stage == "align":
+        if system[stage]["objective"] == "contrastive":
             inputs["texts"] = str(self.texts)
         else:
             inputs["language_model"] = str(self.language_model)
+        if stage == "tune":
             inputs["connector"] = str(self.root / name / "align" / "connector.safetensors")
         settings: dict[str, Any] = {
             "stage": stage,
@@ -56,6 +107,7 @@ class House:
 
 def tiny_system(align: dict[str, Any] | None = None, **tune: Any) -> dict[str, Any]:
     """Settings of a system with every key present."""
+    align = align or {}
     return {
         "faithful": False,
         "encoder": {
@@ -77,52 +129,25 @@ def tiny_system(align: dict[str, Any] | None = None, **tune: Any) -> dict[str, A
         "prompt": {
             "system_message": STYLE.system_message,
             "user_template": STYLE.user_template,
+            "question": STYLE.question,
+            "format": STYLE.format,
         },
-        "align": {
-            "objective": "contrastive",
-            "pooling": ["mean", "std"],
-            "text_layer": 2,
-            "text_max_tokens": 32,
-            "text_drop_first": True,
-            "text_center": True,
-            "loss": "concat",
-            "term_weights": [1.0, 1.0],
-            "symmetric": True,
-            "temperature": 0.05,
-            "learn_temperature": False,
-            "gather_negatives": True,
-            "mask_identical_texts": True,
-            "batch_size": 8,
-            "batches_per_step": 1,
-            "epochs": 2,
-            "max_steps": None,
-            "learning_rate": 1e-3,
-            "weight_decay": 0.01,
-            "warmup_fraction": 0.06,
-            "clip_norm": 1.0,
-            "evaluate_every": None,
-        }
-        | (align or {}),
+        "align": ALIGN[align.get("objective", "contrastive")] | align,
         "tune": {
             "objective": "instruction",
-            "corpora": ["descriptions"],
-            "max_examples": None,
+            **ANSWERS,
             "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "targets": "all-linear"},
             "train_connector": True,
-            "max_answer_tokens": 24,
-            "batch_tokens": 600,
-            "batches_per_step": 2,
-            "epochs": 2,
-            "max_steps": None,
-            "learning_rate": 1e-3,
             "connector_learning_rate": None,
-            "weight_decay": 0.01,
-            "warmup_fraction": 0.06,
-            "clip_norm": 1.0,
-            "evaluate_every": None,
+            **SCHEDULE,
         }
         | tune,
     }
+
+
+def captioning_system(**align: Any) -> dict[str, Any]:
+    """Settings of a system that captions with a resampler."""
+    return tiny_system({"objective": "captioning", **align}) | {"connector": dict(RESAMPLER)}
 
 
 def build_house(

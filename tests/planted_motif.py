@@ -47,7 +47,13 @@ def write_entries(path: Path, seed: int) -> Path:
     words = list(MOTIFS) * (PROTEINS // len(MOTIFS))
     path.write_text(
         "".join(
-            entry(f"P{number:04d}9", motif_protein(rng, MOTIFS[word]), f"Binds {word} ions")
+            entry(
+                f"P{number:04d}9",
+                motif_protein(rng, MOTIFS[word]),
+                f"Binds {word} ions",
+                # A reference of its own, since one on both sides of the split would bind them.
+                pubmed_id=10_000_000 + number,
+            )
             for number, word in enumerate(words)
         )
     )
@@ -126,7 +132,9 @@ def motif_settings(folder: Path, seed: int) -> dict[str, Any]:
             for name, (kind, path) in paths.items()
         },
         "compute": {"torch_threads": 1, "device": "cpu"},
-        "evaluation": {"bertscore_model": "scorer"},
+        "evaluation": {"bertscore_model": "scorer", "language_model": {"max_new_tokens": 20}},
+        # All proteins share three texts.
+        "qa": {"writers": ["template"], "filters": {"max_shared": PROTEINS}},
         "systems": {
             "motif": {
                 "encoder": {"model": "encoder", "layer": 1},
@@ -148,7 +156,37 @@ def motif_settings(folder: Path, seed: int) -> dict[str, Any]:
                     "epochs": 8,
                     "learning_rate": 3.0e-3,
                 },
-                "predict": {"max_new_tokens": 20},
-            }
+                "predict": {"conditions": ["sequence", "shuffled"], "max_new_tokens": 20},
+            },
+            "asked": {
+                "encoder": {"model": "encoder", "layer": 1},
+                "language_model": "reader",
+                "connector": {
+                    "type": "resampler",
+                    "latents": 8,
+                    "depth": 2,
+                    "heads": 4,
+                    "head_dim": 16,
+                },
+                "prompt": {"system_message": "", "question": "What does this protein do?"},
+                "align": {
+                    "objective": "captioning",
+                    "batch_tokens": 1024,
+                    "batches_per_step": 1,
+                    "epochs": 16,
+                    "learning_rate": 1.0e-2,
+                },
+                "tune": {
+                    "objective": "instruction",
+                    "corpora": ["qa"],
+                    "lora": {"rank": 8, "alpha": 16, "dropout": 0.0},
+                    "batch_tokens": 1024,
+                    "batches_per_step": 1,
+                    "epochs": 16,
+                    "learning_rate": 3.0e-3,
+                    "connector_learning_rate": 1.0e-3,
+                },
+                "predict": {"conditions": ["sequence", "shuffled"], "max_new_tokens": 24},
+            },
         },
     }

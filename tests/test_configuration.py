@@ -34,8 +34,8 @@ def changed(config, path, value):
 def test_shipped_configurations_are_valid(path):
     settings = resolve(yaml.safe_load(path.read_text()), SCHEMA)
     assert settings["split"]["criterion"]["min_identity"] == 0.3
-    for system in settings["systems"].values():
-        assert system["align"]["pooling"] == ["mean", "std"]
+    if "prot2text_v2" in settings["systems"]:
+        assert settings["systems"]["prot2text_v2"]["align"]["pooling"] == ["mean", "std"]
 
 
 def test_data_alone_needs_neither_models_nor_systems():
@@ -87,6 +87,22 @@ def test_the_given_configuration_is_not_changed(config):
         ("publications.routes", ["name_search"], r"needs publications\.source entrez"),
         ("network", {"rates": {"ncbi": 0}}, r"network\.rates\.ncbi is 0; allowed: above 0"),
         ("proteins.function_evidence", ["IDA"], r"function_evidence\.0 is 'IDA'; allowed: text"),
+        ("systems.prot2text_v2.connector.latents", 8, r"unknown key .*connector\.latents"),
+        ("systems.protein2text.connector.hidden", 8, r"unknown key .*connector\.hidden; .*latents"),
+        ("systems.protein2text.align.temperature", 1, r"unknown key .*align\.temperature"),
+        ("systems.protein2text.align.objective", "x", "allowed: one of contrastive, captioning"),
+        ("systems.protein2text.tune", ..., r"'tune' is a required property of a system without"),
+        ("systems.protein2text.checkpoint", "minilm", "needs a model of kind checkpoint"),
+        ("systems.protein2text.prompt.format", "protein2text", "is for published checkpoints"),
+        ("systems.protein2text.predict.conditions", ["blind"], "conditions"),
+        ("qa.writers", [], r"systems\.protein2text\.tune\.corpora has qa, but qa\.writers and"),
+        ("qa.language_model.kinds", ["abstract", "thesis"], "one of abstract, function_statement"),
+        ("contexts", ["abstract"], r"kinds has function_statement, which contexts has not"),
+        ("qa.language_model.type", "server", r"type server needs qa\.language_model\.url"),
+        ("qa.language_model.model", "minilm", "needs a model of kind language_model"),
+        ("qa.filters.text_encoder", "none", r"qa\.filters\.text_encoder names the model 'none'"),
+        ("qa.blind.model", "esm2_8m", "needs a model of kind language_model"),
+        ("models.minilm.source", "part", r"models\.minilm\.of names the model None"),
         ("split.fractions.validation", 0.5, None),
         ("systems.prot2text_v2.published", {}, None),
     ],
@@ -115,7 +131,7 @@ def test_faithful_merges_the_published_settings(config):
     assert plain["align"]["text_center"] and not faithful["align"]["text_center"]
     assert "{name}" in faithful["prompt"]["user_template"]
     assert plain["prompt"]["user_template"] == "<protein_sequence>"
-    assert faithful["predict"] == {"max_new_tokens": 40, "reference_max_tokens": 512}
+    assert faithful["predict"] == plain["predict"] | {"reference_max_tokens": 512}
     assert faithful["tune"] == plain["tune"]
     assert "published" not in faithful
 
@@ -139,6 +155,22 @@ def test_whatever_changes_embeddings_changes_their_name(config):
     assert encoder_name(base) == "esm2_8m-layer5-residues128"
 
 
+def test_the_end_token_alone_has_a_name_of_its_own(config):
+    encoder = resolve(config, SCHEMA)["systems"]["protein2text"]["encoder"]
+    assert encoder_name(encoder | {"special_tokens": "end"}).endswith("-end")
+
+
+def test_a_published_system_is_not_trained(config):
+    config["models"]["released"] = {"kind": "checkpoint", "source": "path", "path": "x"}
+    published = changed(config, "systems.protein2text.checkpoint", "released")
+    with pytest.raises(InputError, match=r"nothing is trained; leave .*protein2text\.align out"):
+        resolve(published, SCHEMA)
+    for stage in ("align", "tune"):
+        del published["systems"]["protein2text"][stage]
+    system = resolve(published, SCHEMA)["systems"]["protein2text"]
+    assert system["predict"]["corpora"] == ["qa", "descriptions"]
+
+
 def test_the_guide_is_made_from_the_schema():
     assert (HOUSE / "config" / "README.md").read_text(encoding="utf-8") == guide(SCHEMA)
 
@@ -146,7 +178,7 @@ def test_the_guide_is_made_from_the_schema():
 def test_every_key_is_explained():
     def unexplained(schema, prefix=""):
         for key, value in schema.get("properties", {}).items():
-            if "description" not in value:
+            if "description" not in value and "const" not in value:
                 yield prefix + key
             yield from unexplained(value, f"{prefix}{key}.")
 

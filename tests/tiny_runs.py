@@ -47,7 +47,25 @@ def tiny_settings(folder: Path) -> dict[str, Any]:
             for name, (kind, write) in models.items()
         },
         "compute": {"torch_threads": 1, "device": "cpu"},
-        "evaluation": {"bertscore_model": "tiny_bert", "resamples": 200},
+        "evaluation": {
+            "bertscore_model": "tiny_bert",
+            "resamples": 200,
+            "language_model": {"max_new_tokens": 6},
+        },
+        "qa": {
+            "writers": ["template", "language_model"],
+            "language_model": {
+                "model": "tiny_llama",
+                "kinds": ["function_statement"],
+                "max_contexts": 4,
+                "max_questions": 1,
+                "max_new_tokens": 24,
+                "max_context_tokens": 400,
+                "shards": 2,
+            },
+            "filters": {"text_encoder": "tiny_bert", "max_pairs": 2, "max_shared": 50},
+            "blind": {"model": "tiny_llama"},
+        },
         "systems": {
             "prot2text_v2": {
                 "encoder": {"model": "tiny_esm", "layer": 2, "max_residues": 64},
@@ -70,7 +88,42 @@ def tiny_settings(folder: Path) -> dict[str, Any]:
                     "epochs": 2,
                 },
                 "predict": {"max_new_tokens": 6},
-            }
+            },
+            "protein2text": {
+                "encoder": {"model": "tiny_esm", "layer": -2, "max_residues": 64},
+                "language_model": "tiny_llama",
+                "connector": {
+                    "type": "resampler",
+                    "latents": 4,
+                    "depth": 1,
+                    "heads": 2,
+                    "head_dim": 8,
+                    "multiplier": 1,
+                },
+                "prompt": {"system_message": "Be brief.", "question": "What does it do?"},
+                "align": {
+                    "objective": "captioning",
+                    "max_examples": 20,
+                    "max_answer_tokens": 12,
+                    "batch_tokens": 1200,
+                    "batches_per_step": 1,
+                },
+                "tune": {
+                    "objective": "instruction",
+                    "corpora": ["qa"],
+                    "max_examples": 20,
+                    "lora": {"rank": 2, "alpha": 4},
+                    "max_answer_tokens": 12,
+                    "batch_tokens": 1200,
+                    "examples_per_step": 8,
+                },
+                "predict": {
+                    "corpora": ["qa", "descriptions"],
+                    "conditions": ["sequence", "shuffled", "blind"],
+                    "control_examples": 6,
+                    "max_new_tokens": 6,
+                },
+            },
         },
     }
 
@@ -169,10 +222,12 @@ RESULTS = (
     "results/split/*",
     "results/entries/*",
     "results/publications/*",
-    "results/rejects/*",
+    "results/rejects/**/*.parquet",
     "results/share/*",
     "results/tables/*",
     "results/corpora/**/*.parquet",
+    "results/corpora/*.json",
+    "results/qa/**/*.parquet",
     "results/embeddings/texts/*",
     "results/systems/*/*/align/*",
     "results/systems/*/*/tune/**/*",

@@ -9,7 +9,7 @@ with script_log(snakemake.log[0]):
     audit_split(
         Path(snakemake.input.proteins),
         Path(snakemake.input.split),
-        [Path(snakemake.input.conversations)],
+        [Path(path) for path in snakemake.input.conversations],
         Path(snakemake.output.audit),
         criterion=snakemake.params.criterion,
         threads=snakemake.threads,

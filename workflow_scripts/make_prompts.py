@@ -8,7 +8,7 @@ from protscribe.prompts import PromptStyle
 
 with script_log(snakemake.log[0]):
     make_prompts(
-        [Path(path) for path in snakemake.input.corpora],
+        [Path(snakemake.input.corpus)],
         Path(snakemake.input.proteins),
         Path(snakemake.output.conversations),
         style=PromptStyle(**snakemake.params.prompt),

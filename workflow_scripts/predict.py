@@ -1,4 +1,4 @@
-"""Describe the test proteins with a tuned system."""
+"""Answer the test questions with a tuned system."""
 
 from pathlib import Path
 
@@ -10,19 +10,20 @@ from protscribe.provenance import state_folder
 with script_log(snakemake.log[0]):
     params, system = snakemake.params, snakemake.wildcards.system
     folders = [Path(path).parent for path in snakemake.input.models]
+    shuffled = [Path(path).parent for path in snakemake.input.shuffled]
     output = Path(snakemake.output.predictions)
     settings = [params.predict, params.compute["predict_batch_tokens"], params.code]
     predict_system(
         {int(folder.parent.name): folder for folder in folders},
         Path(snakemake.input.language_model).parent,
         Path(snakemake.input.store).parent,
-        [Path(snakemake.input.conversations)],
+        [Path(path) for path in snakemake.input.conversations],
         output,
         predictor=system,
-        max_new_tokens=params.predict["max_new_tokens"],
-        reference_max_tokens=params.predict["reference_max_tokens"],
+        shuffled_store=shuffled[0] if shuffled else None,
         batch_tokens=params.compute["predict_batch_tokens"],
         state=state_folder(output.parent, f"predict-{system}", snakemake.input, settings),
         device=pick_device(params.compute["device"]),
         threads=params.compute["torch_threads"],
+        **params.predict,
     )

@@ -7,6 +7,6 @@ from protscribe.evaluation.baselines import predict_most_frequent
 
 with script_log(snakemake.log[0]):
     predict_most_frequent(
-        [Path(snakemake.input.conversations)],
+        [Path(path) for path in snakemake.input.conversations],
         Path(snakemake.output.predictions),
     )

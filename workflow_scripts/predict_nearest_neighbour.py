@@ -8,7 +8,7 @@ from protscribe.evaluation.baselines import predict_nearest_neighbour
 with script_log(snakemake.log[0]):
     predict_nearest_neighbour(
         Path(snakemake.input.proteins),
-        [Path(snakemake.input.conversations)],
+        [Path(path) for path in snakemake.input.conversations],
         Path(snakemake.output.predictions),
         threads=snakemake.threads,
     )

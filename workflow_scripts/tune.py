@@ -18,7 +18,7 @@ with script_log(snakemake.log[0]):
         training_seed=int(wildcards.training_seed),
         inputs={
             "store": str(Path(snakemake.input.store).parent),
-            "conversations": [snakemake.input.conversations],
+            "conversations": list(snakemake.input.conversations),
             "language_model": str(Path(snakemake.input.language_model).parent),
             "connector": snakemake.input.connector,
         },

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from protscribe.errors import InputError
-from protscribe.prompts import PROTEIN_MARKER, PromptStyle
+from protscribe.prompts import PROTEIN_MARKER, PromptStyle, check_turns
 from protscribe.tables import read_table, write_table
 
 
@@ -31,7 +31,8 @@ def make_prompts(
     Raises
     ------
     InputError
-        If a conversation's first turn does not hold the protein, or its protein is unknown.
+        If a conversation is none about one protein (see `protscribe.prompts.check_turns`), or
+        its protein is unknown.
     """
     columns = ["accession", "protein_name", "organism"]
     facts = {row["accession"]: row for row in read_table(proteins, "proteins", columns).to_pylist()}
@@ -39,7 +40,11 @@ def make_prompts(
     for row in rows:
         if row["accession"] not in facts:
             raise InputError(f"{proteins}: lacks {row['accession']}, which {row['id']} is about")
-        row["turns"] = apply_style(style, row["turns"], facts[row["accession"]])
+        try:
+            check_turns(row["turns"], last="assistant")
+            row["turns"] = apply_style(style, row["turns"], facts[row["accession"]])
+        except InputError as error:
+            raise InputError(f"conversation {row['id']}: {error}") from None
         row["prompt_hash"] = style.hash
     write_table(conversations, "conversations", rows, {"prompt_hash": style.hash})
 
@@ -52,7 +57,7 @@ def apply_style(
     Parameters
     ----------
     style
-        The system's prompt.
+        The system's prompt. Its question follows a protein that comes without one.
     turns
         ``{"role", "content"}`` records; the first is the user's and holds the protein marker.
     protein
@@ -63,11 +68,13 @@ def apply_style(
     InputError
         If the first turn is not the user's or does not hold the marker.
     """
-    first, *rest = turns
-    if first["role"] != "user" or PROTEIN_MARKER not in first["content"]:
+    if not turns or turns[0]["role"] != "user" or PROTEIN_MARKER not in turns[0]["content"]:
         raise InputError(f"a conversation must open with a user turn that holds {PROTEIN_MARKER}")
+    content = turns[0]["content"]
+    if style.question and content.strip() == PROTEIN_MARKER:
+        content = f"{PROTEIN_MARKER}\n{style.question}"
     taxon = (protein["organism"] or "").split(" ")[0]
     around = style.user_turn(name=protein["protein_name"], taxon=taxon)
     styled = [{"role": "system", "content": style.system_message}] if style.system_message else []
-    styled.append({"role": "user", "content": around.replace(PROTEIN_MARKER, first["content"])})
-    return styled + [dict(turn) for turn in rest]
+    styled.append({"role": "user", "content": around.replace(PROTEIN_MARKER, content)})
+    return styled + [dict(turn) for turn in turns[1:]]

@@ -7,7 +7,7 @@ takes a run of unknown letters for a single token, which would shift every resid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 import transformers
@@ -17,6 +17,9 @@ from protscribe.errors import InputError
 from protscribe.provenance import model_manifest
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+SpecialTokens = bool | Literal["end"]
+"""Which rows stay beside those of the residues: see `kept_rows`."""
 
 
 class ProteinEncoder(Protocol):
@@ -88,6 +91,27 @@ def resolve_layer(layer: int, layers: int, option: str) -> int:
     if not -layers - 1 <= layer <= layers:
         raise InputError(f"{option} is {layer}; the model has layers 0 to {layers}")
     return layer if layer >= 0 else layers + 1 + layer
+
+
+def kept_rows(special_tokens: SpecialTokens) -> slice:
+    """Return which rows of a protein's hidden states are kept, of (residues + 2) in all.
+
+    Parameters
+    ----------
+    special_tokens
+        True keeps the start and the end token, False neither. ``end`` keeps the end token
+        alone, which is what Protein2Text calls the feature ``patch``.
+
+    Raises
+    ------
+    InputError
+        If it is none of these.
+    """
+    if special_tokens == "end":
+        return slice(1, None)
+    if not isinstance(special_tokens, bool):
+        raise InputError(f"encoder.special_tokens is {special_tokens!r}; allowed: true, false, end")
+    return slice(None) if special_tokens else slice(1, -1)
 
 
 class TransformersEncoder:

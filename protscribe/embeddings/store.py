@@ -14,7 +14,13 @@ from tqdm import tqdm
 from protscribe.atomic import atomic_folder, read_json, sha256_text, write_json
 from protscribe.batching import token_budget_batches
 from protscribe.embeddings.cache import TENSOR, EmbeddingCache
-from protscribe.embeddings.encoders import ProteinEncoder, load_encoder, resolve_layer
+from protscribe.embeddings.encoders import (
+    ProteinEncoder,
+    SpecialTokens,
+    kept_rows,
+    load_encoder,
+    resolve_layer,
+)
 from protscribe.errors import InputError
 from protscribe.provenance import model_manifest
 from protscribe.tables import read_table, write_table
@@ -32,7 +38,7 @@ def embed_proteins(
     cache: Path,
     layer: int,
     max_residues: int,
-    special_tokens: bool,
+    special_tokens: SpecialTokens,
     dtype: str,
     batch_tokens: int,
     shard_tokens: int,
@@ -63,7 +69,8 @@ def embed_proteins(
     max_residues
         Longest sequence in residues.
     special_tokens
-        Whether the rows of the start and end tokens are kept.
+        True keeps the rows of the start and end tokens, False neither of them, ``end`` the
+        end token's alone. The end token follows the last residue that is left after the cut.
     dtype
         ``float32`` or ``bfloat16``.
     batch_tokens
@@ -81,14 +88,16 @@ def embed_proteins(
         If an input is missing or unfit, or the disk is full.
     """
     torch.set_num_threads(threads)
+    rows_kept = kept_rows(special_tokens)
     # The encoder is loaded even if the cache has everything: it knows its layers and its size.
     encoder = load_encoder(model, device=device, dtype=dtype)
     weights = model_manifest(model)["weights_sha256"]
+    names = {True: "special", False: "bare"}
     settings = {
         "weights": weights,
         "layer": resolve_layer(layer, encoder.layers, "encoder.layer"),
         "dtype": dtype,
-        "special_tokens": "special" if special_tokens else "bare",
+        "special_tokens": special_tokens if special_tokens == "end" else names[special_tokens],
     }
     known = EmbeddingCache(cache, settings)
 
@@ -98,7 +107,7 @@ def embed_proteins(
     rows = table.to_pylist()
     cut = {row["sequence"]: row["sequence"][:max_residues] for row in rows}
     hashes = {sequence: sha256_text(sequence) for sequence in cut.values()}
-    _encode_missing(encoder, known, hashes, settings, special_tokens, batch_tokens, shard_tokens)
+    _encode_missing(encoder, known, hashes, settings, rows_kept, batch_tokens, shard_tokens)
 
     index = []
     for row in rows:
@@ -125,6 +134,7 @@ def embed_proteins(
                 "model": encoder.name,
                 "weights_sha256": weights,
                 "layer": settings["layer"],
+                "layers": encoder.layers,
                 "dtype": dtype,
                 "special_tokens": special_tokens,
                 "max_residues": max_residues,
@@ -143,7 +153,7 @@ def _encode_missing(
     known: EmbeddingCache,
     hashes: dict[str, str],
     settings: dict[str, Any],
-    special_tokens: bool,
+    rows_kept: slice,
     batch_tokens: int,
     shard_tokens: int,
 ) -> None:
@@ -160,9 +170,8 @@ def _encode_missing(
         if new:
             # Cloned, because a slice would keep the whole padded batch in memory.
             for sequence, hidden in zip(new, encoder.encode(new, settings["layer"]), strict=True):
-                hidden = hidden if special_tokens else hidden[1:-1]
-                kept.append((hashes[sequence], hidden.clone()))
-                tokens += len(hidden)
+                kept.append((hashes[sequence], hidden[rows_kept].clone()))
+                tokens += len(kept[-1][1])
             done.update(len(new))
         if kept and (tokens >= shard_tokens or number == len(batches)):
             known.add(*zip(*kept, strict=True))

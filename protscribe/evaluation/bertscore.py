@@ -23,6 +23,9 @@ from protscribe.seeds import unit_hash
 FLOOR_PARTNERS = 10
 """Each text is compared with up to this many others to find the floor."""
 
+PAIRS_AT_ONCE = 1024
+"""Vectors of the texts of so many pairs are held at a time: all of a large table would not fit."""
+
 _BATCH_TOKENS = 8192
 
 
@@ -59,7 +62,7 @@ class BertScorer:
                 "see evaluation.bertscore_model"
             ) from None
         self.layer: int = encoder.config.num_hidden_layers
-        self.cut = 0
+        self._cut: set[str] = set()
         self._max_length = min(
             self._tokenizer.model_max_length, encoder.config.max_position_embeddings
         )
@@ -67,14 +70,21 @@ class BertScorer:
         self._encoder = encoder.float().eval().to(device)
         self._vectors: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def add(self, texts: Sequence[str]) -> None:
-        """Encode texts that are not known yet, each distinct one once."""
+    @property
+    def cut(self) -> int:
+        """Number of distinct texts that were longer than the model reads."""
+        return len(self._cut)
+
+    def hold(self, texts: Sequence[str]) -> None:
+        """Encode texts, each distinct one once, and forget those that were held before."""
+        self._vectors = {text: self._vectors[text] for text in self._vectors.keys() & set(texts)}
         # Sorted, so that the batches and with them the last digits are always the same.
         new = sorted({text for text in texts if text.strip()} - self._vectors.keys())
         if not new:
             return
         ids = self._tokenizer(new, add_special_tokens=True, truncation=False, verbose=False)
-        self.cut += sum(len(row) > self._max_length for row in ids["input_ids"])
+        lengths = map(len, ids["input_ids"])
+        self._cut |= {t for t, n in zip(new, lengths, strict=True) if n > self._max_length}
         ids = self._tokenizer(new, truncation=True, max_length=self._max_length)["input_ids"]
         batches = token_budget_batches(
             [len(row) for row in ids], max_tokens=max(_BATCH_TOKENS, self._max_length)
@@ -95,7 +105,7 @@ class BertScorer:
                 self._vectors[new[i]] = hidden[row, : len(ids[i])].clone(), weights
 
     def score(self, prediction: str, reference: str) -> tuple[float, float, float]:
-        """Return precision, recall and F1 of one pair, 0 to 100; both texts must be added.
+        """Return precision, recall and F1 of one pair, 0 to 100; both texts must be held.
 
         A pair is matched alone, so that its score does not depend on the padding of others.
         """
@@ -114,8 +124,12 @@ def score_pairs(
     scorer: BertScorer, predictions: Sequence[str], references: Sequence[str]
 ) -> dict[str, list[float]]:
     """Return BERTScore precision, recall and F1 of each pair, 0 to 100."""
-    scorer.add([*predictions, *references])
-    results = [scorer.score(*pair) for pair in zip(predictions, references, strict=True)]
+    pairs = list(zip(predictions, references, strict=True))
+    results = []
+    for start in range(0, len(pairs), PAIRS_AT_ONCE):
+        part = pairs[start : start + PAIRS_AT_ONCE]
+        scorer.hold([text for pair in part for text in pair])
+        results += [scorer.score(*pair) for pair in part]
     names = ("bertscore_precision", "bertscore_recall", "bertscore_f1")
     return {name: [row[i] for row in results] for i, name in enumerate(names)}
 
@@ -142,13 +156,18 @@ def floor_scores(scorer: BertScorer, references: Sequence[str], seed: int) -> li
     ring = sorted(set(references), key=lambda text: (unit_hash(seed, text), text))
     if len(ring) < 2:
         return None
-    scorer.add(ring)
-    steps = range(1, min(len(ring) - 1, FLOOR_PARTNERS) + 1)
-    floor = {
-        text: sum(scorer.score(ring[(i + step) % len(ring)], text)[2] for step in steps)
-        / len(steps)
-        for i, text in enumerate(ring)
-    }
+    partners = min(len(ring) - 1, FLOOR_PARTNERS)
+    floor: dict[str, float] = {}
+    # What was encoded in other company may differ in the last digit, and the floor must be the
+    # same for all predictors.
+    scorer.hold([])
+    for start in range(0, len(ring), PAIRS_AT_ONCE):
+        texts = ring[start : start + PAIRS_AT_ONCE]
+        around = [ring[(start + i) % len(ring)] for i in range(len(texts) + partners)]
+        scorer.hold(around)
+        for i, text in enumerate(texts):
+            others = around[i + 1 : i + 1 + partners]
+            floor[text] = sum(scorer.score(other, text)[2] for other in others) / partners
     return [floor[text] for text in references]
 
 

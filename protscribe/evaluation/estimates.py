@@ -86,19 +86,15 @@ def estimate(run: Run, group: Group, sample: Sample) -> dict[str, Estimate]:
     """Return each metric of a predictor for one group, averaged over its training seeds.
 
     Scores of single answers are averaged over ids; corpus metrics are computed from the summed
-    counts, in every resample anew.
+    counts, in every resample anew. Ids of the group that are not in the sample are left out, so
+    that two conditions can be compared on what both answer.
     """
     seeds = rows_by_seed(run, group)
     order = {s: [rows[name] for name in sample.ids] for s, rows in sorted(seeds.items())}
     names = sorted(name for name in run.values if not name.startswith(SENTENCE_PREFIX))
     # Means are linear, so seeds may be averaged first.
-    values = np.mean(
-        [
-            np.array([[run.values[name][i] for name in names] for i in rows], dtype=np.float64)
-            for rows in order.values()
-        ],
-        axis=0,
-    )
+    table = np.column_stack([run.values[name] for name in names])
+    values = np.mean([table[rows] for rows in order.values()], axis=0)
     means = bootstrap.resampled_means(sample.draws, values, sample.membership, sample.clusters)
     estimates = {
         name: Estimate(float(values[:, column].mean()), means[:, column])

@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
-from protscribe.atomic import read_json, write_json
-from protscribe.batching import token_budget_batches
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
-from protscribe.evaluation.examples import SEQUENCE_CONDITION, AskedExample, read_test
+from protscribe.evaluation.answering import Answers, cut_answers, readable_prompt
+from protscribe.evaluation.examples import (
+    CONDITIONS,
+    SEQUENCE_CONDITION,
+    SHUFFLED_CONDITION,
+    AskedExample,
+    choose_controls,
+    read_test,
+)
+from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import encoder_facts, load_captioner
-from protscribe.prompts import PLACEHOLDER_ID, PROTEIN_MARKER, PromptBuilder
+from protscribe.prompts import PromptBuilder
 from protscribe.tables import write_table
 
 
@@ -33,12 +39,16 @@ def predict_system(
     state: Path,
     device: str,
     threads: int,
+    corpora: Sequence[str] | None = None,
+    conditions: Sequence[str] = (SEQUENCE_CONDITION,),
+    shuffled_store: Path | None = None,
+    control_examples: int | None = None,
 ) -> None:
-    """Answer every test question greedily, once per training seed.
+    """Answer every test question greedily, once per training seed and condition.
 
-    All batches are planned before the first one runs, so that neither a restart nor the order
-    of work changes what is generated together. Each finished batch is kept in `state`; a job
-    that was killed goes on from there.
+    All batches of a model are planned before the first one runs, so that neither a restart nor
+    the order of work changes what is generated together. Each finished batch is kept in
+    `state`; a job that was killed goes on from there.
 
     Parameters
     ----------
@@ -64,24 +74,41 @@ def predict_system(
         Folder for finished batches, which belongs to this very job; removed at the end.
     device, threads
         Where the model runs.
+    corpora
+        Names of the corpora to answer; None for all in the tables.
+    conditions
+        Any of ``sequence``, ``shuffled`` (the same questions about the same proteins with
+        their residues shuffled) and ``blind`` (the same prompts with the protein left out).
+    shuffled_store
+        Folder of the embeddings of the shuffled proteins; needed for ``shuffled``.
+    control_examples
+        Most examples of each task and fold under a condition other than ``sequence``, chosen
+        by `choose_controls`; None for all.
 
     Raises
     ------
     InputError
-        If a model, the store and the conversations do not belong together, there is nothing
-        to test on, or a prompt exceeds the budget.
+        If a condition does not exist or lacks its embeddings, a model, the store and the
+        conversations do not belong together, there is nothing to test on, or a prompt exceeds
+        the budget.
     """
+    stores = _open_stores(conditions, store, shuffled_store)
     torch.set_num_threads(threads)
-    examples = read_test(conversations)
-    embeddings = EmbeddingStore(store)
+    examples = read_test(conversations, corpora)
+    controls = choose_controls(examples, control_examples)
+    asked = {
+        condition: examples if condition == SEQUENCE_CONDITION else controls
+        for condition in CONDITIONS
+        if condition in conditions
+    }
     rows: list[dict[str, Any]] = []
     training: list[Mapping[str, int]] = []
     for seed, folder in sorted(models.items()):
         answers, counts = _answer_all(
             folder,
             language_model,
-            embeddings,
-            examples,
+            stores,
+            asked,
             predictor=predictor,
             seed=seed,
             max_new_tokens=max_new_tokens,
@@ -102,11 +129,32 @@ def predict_system(
     shutil.rmtree(state, ignore_errors=True)
 
 
+def _open_stores(
+    conditions: Sequence[str], store: Path, shuffled_store: Path | None
+) -> dict[str, EmbeddingStore]:
+    """Return the embeddings that each condition reads; ``blind`` reads none."""
+    unknown = sorted(set(conditions) - set(CONDITIONS))
+    if unknown or not conditions:
+        raise InputError(
+            f"predict.conditions is {', '.join(unknown) or 'empty'}; "
+            f"allowed: {', '.join(CONDITIONS)}"
+        )
+    stores = {SEQUENCE_CONDITION: EmbeddingStore(store)}
+    if SHUFFLED_CONDITION in conditions:
+        if shuffled_store is None:
+            raise InputError(
+                "predict.conditions has shuffled, but there are no embeddings of shuffled "
+                "proteins; run shuffle_sequences and embed_proteins"
+            )
+        stores[SHUFFLED_CONDITION] = EmbeddingStore(shuffled_store)
+    return stores
+
+
 def _answer_all(
     folder: Path,
     language_model: Path,
-    embeddings: EmbeddingStore,
-    examples: Sequence[AskedExample],
+    stores: Mapping[str, EmbeddingStore],
+    asked: Mapping[str, Sequence[AskedExample]],
     *,
     predictor: str,
     seed: int,
@@ -118,53 +166,68 @@ def _answer_all(
 ) -> tuple[list[dict[str, Any]], Mapping[str, int]]:
     # The model lives in this function alone, so that two seeds are never in memory together.
     captioner, builder, facts = load_captioner(folder, language_model, device=device)
-    _check_belongs(facts, folder, predictor, seed, embeddings)
-    lengths = embeddings.lengths([example.accession for example in examples])
-    prompts = [
-        builder.prompt(example.question, captioner.connector.token_count(length))
-        for example, length in zip(examples, lengths, strict=True)
-    ]
-    batches = token_budget_batches(
-        [len(prompt) + max_new_tokens for prompt in prompts], max_tokens=batch_tokens
-    )
-    answers: dict[str, dict[str, Any]] = {}
-    for number, batch in enumerate(tqdm(batches, desc=f"{predictor} {seed}", mininterval=5)):
-        kept = state / f"batch-{number:06d}.json"
-        if not kept.exists():
-            generated = captioner.generate(
-                [prompts[i] for i in batch],
-                [embeddings[examples[i].accession] for i in batch],
-                max_new_tokens,
+    for store in stores.values():
+        _check_belongs(facts, folder, predictor, seed, store)
+    # Earlier answers of a conversation are cut as they were in training.
+    max_answer_tokens = facts["system"]["tune"].get("max_answer_tokens")
+    plans = {
+        condition: Answers(
+            _prompts(captioner, builder, examples, stores.get(condition), max_answer_tokens),
+            stores.get(condition),
+            [example.accession for example in examples],
+            max_new_tokens=max_new_tokens,
+            batch_tokens=batch_tokens,
+        )
+        for condition, examples in asked.items()
+    }
+    rows: list[dict[str, Any]] = []
+    for condition, plan in plans.items():
+        title = f"{predictor} {seed} {condition}"
+        answers = plan.generate(captioner, state / condition, title)
+        print(
+            f"{title}: {cut_answers(answers)} of {len(answers)} answers were cut at "
+            f"{max_new_tokens} tokens",
+            file=sys.stderr,
+        )
+        rows += [
+            {
+                "id": example.id,
+                "task": example.task,
+                "fold": example.fold,
+                "condition": condition,
+                "training_seed": seed,
+                "accession": example.accession,
+                "prompt": readable_prompt(builder, prompt),
+                "reference": _reference(builder, example.answer, reference_max_tokens),
+                "prediction": builder.decode(ids),
+                "finish_reason": finish,
+                "tokens": len(ids),
+                # Greedy decoding draws no random number.
+                "seed": None,
+            }
+            for example, prompt, (ids, finish) in zip(
+                asked[condition], plan.prompts, answers, strict=True
             )
-            pairs = zip(batch, generated, strict=True)
-            write_json(kept, {examples[i].id: {"ids": a[0], "finish": a[1]} for i, a in pairs})
-        answers |= read_json(kept)
-    if answers.keys() != {example.id for example in examples}:
-        raise RuntimeError(f"{state}: the answers are not those of the test ids; delete the folder")
-    cut = sum(answer["finish"] == "length" for answer in answers.values())
-    print(
-        f"{predictor} {seed}: {cut} of {len(answers)} answers were cut at {max_new_tokens} tokens",
-        file=sys.stderr,
-    )
-    rows = [
-        {
-            "id": example.id,
-            "task": example.task,
-            "fold": example.fold,
-            "condition": SEQUENCE_CONDITION,
-            "training_seed": seed,
-            "accession": example.accession,
-            "prompt": _readable(builder, prompt),
-            "reference": _reference(builder, example.answer, reference_max_tokens),
-            "prediction": builder.decode(answers[example.id]["ids"]),
-            "finish_reason": answers[example.id]["finish"],
-            "tokens": len(answers[example.id]["ids"]),
-            # Greedy decoding draws no random number.
-            "seed": None,
-        }
-        for example, prompt in zip(examples, prompts, strict=True)
-    ]
+        ]
     return rows, facts["training"]
+
+
+def _prompts(
+    captioner: Captioner,
+    builder: PromptBuilder,
+    examples: Sequence[AskedExample],
+    store: EmbeddingStore | None,
+    max_answer_tokens: int | None,
+) -> list[list[int]]:
+    """Return each example's prompt, without its protein where there is no store."""
+    tokens = [0] * len(examples)
+    if store is not None and captioner.connector is not None:
+        lengths = store.lengths([example.accession for example in examples])
+        tokens = [captioner.connector.token_count(length) for length in lengths]
+    return [
+        builder.prompt(example.question, count, max_answer_tokens)
+        for example, count in zip(examples, tokens, strict=True)
+    ]
 
 
 def _check_belongs(
@@ -180,17 +243,6 @@ def _check_belongs(
             f"{folder}: was trained on other embeddings than those of {embeddings.folder}; "
             "run embed_proteins and the training again"
         )
-
-
-def _readable(builder: PromptBuilder, prompt: Sequence[int]) -> str:
-    """Return the prompt as the model reads it, with one marker for the protein."""
-    first = prompt.index(PLACEHOLDER_ID)
-    after = first + prompt.count(PLACEHOLDER_ID)
-    before, behind = (
-        builder.tokenizer.decode(list(ids), skip_special_tokens=False)
-        for ids in (prompt[:first], prompt[after:])
-    )
-    return before + PROTEIN_MARKER + behind
 
 
 def _reference(builder: PromptBuilder, answer: str, max_tokens: int | None) -> str:

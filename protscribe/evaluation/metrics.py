@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from protscribe.atomic import atomic_path
 from protscribe.evaluation import bootstrap
@@ -17,8 +18,10 @@ from protscribe.evaluation.estimates import (
     estimate,
     rows_by_seed,
 )
+from protscribe.evaluation.examples import SEQUENCE_CONDITION
 from protscribe.evaluation.runs import (
     ALL_STRATUM,
+    CONTROL_SUFFIX,
     DIFFERENCE_SUFFIX,
     KEY,
     PAIRED_WITH,
@@ -30,10 +33,8 @@ from protscribe.evaluation.runs import (
     read_run,
     training_count,
 )
-from protscribe.evaluation.text_metrics import (
-    score_texts,
-    signatures,
-)
+from protscribe.evaluation.text_metrics import score_texts, signatures
+from protscribe.evaluation.tokens import score_tokens, token_signatures
 from protscribe.provenance import model_manifest
 from protscribe.schemas import TABLES
 from protscribe.seeds import derive_seed
@@ -88,6 +89,7 @@ def score_predictions(
     hypotheses = [row["prediction"] for row in rows]
     references = [row["reference"] for row in rows]
     columns: dict[str, Sequence[float | None]] = dict(score_texts(hypotheses, references))
+    columns |= score_tokens(hypotheses, references, [row["task"] for row in rows])
     scorer = BertScorer(bertscore_model, device=device)
     pairs = score_pairs(scorer, hypotheses, references)
     f1 = pairs["bertscore_f1"]
@@ -113,17 +115,27 @@ def score_predictions(
     if scorer.cut:
         print(f"BERTScore: {scorer.cut} texts were cut to the model's length", file=sys.stderr)
     bert = signature(model["name"], scorer.layer, model["weights_sha256"])
-    facts = signatures() | {name: bert for name in columns if name.startswith("bertscore_")}
+    facts = signatures() | token_signatures()
+    facts |= {name: bert for name in columns if name.startswith("bertscore_")}
     write_table(
         scores,
         "scores",
-        [
-            {name: row[name] for name in KEY}
-            | {"predictor": predictor, "metric": metric, "value": values[i]}
-            for metric, values in columns.items()
-            for i, row in enumerate(rows)
-        ],
+        _score_table(predictor, rows, columns),
         {SIGNATURE_KEY + name: text for name, text in facts.items()} | {"predictor": predictor},
+    )
+
+
+def _score_table(
+    predictor: str, rows: Sequence[dict[str, Any]], columns: dict[str, Sequence[float | None]]
+) -> pa.Table:
+    """Return one row per prediction and metric, made column by column: there are millions."""
+    keys = pa.table({name: [row[name] for row in rows] for name in KEY})
+    keys = keys.append_column("predictor", pa.repeat(predictor, len(rows)))
+    return pa.concat_tables(
+        keys.append_column("metric", pa.repeat(metric, len(rows))).append_column(
+            "value", pa.array(values, pa.float64())
+        )
+        for metric, values in columns.items()
     )
 
 
@@ -143,6 +155,12 @@ def collect_metrics(
     summed counts of a fold. Several training seeds are averaged after that. Intervals come
     from resampled homology clusters (see `protscribe.evaluation.bootstrap`); predictors other
     than `PAIRED_WITH` also get the difference to it on the same resamples.
+
+    Every metric of a predictor also stands as its difference to the nearest neighbour
+    (``METRIC_minus_nearest_neighbour``), and under a control, such as shuffled residues, as its
+    difference to the same predictor's under the condition ``sequence``
+    (``METRIC_minus_sequence``). Both are paired: on the ids of the group, resample by resample.
+    Baselines know the condition ``sequence`` alone, so that is what controls are compared with.
 
     Parameters
     ----------
@@ -166,17 +184,25 @@ def collect_metrics(
     clusters = _read_clusters(split)
     runs = [read_run(*pair) for pair in zip(predictions, scores, strict=True)]
     check_same_ids(runs)
+    paired = next((run for run in runs if run.predictor == PAIRED_WITH), None)
     rows: list[dict[str, Any]] = []
     for group in sorted({group for run in runs for group in run.groups}):
         members = [run for run in runs if group in run.groups]
         sample = draw(group, members[0], clusters, split, resamples=resamples, seed=seed)
         estimates = {run.predictor: estimate(run, group, sample) for run in members}
+        # The same questions with nothing taken away.
+        main = group._replace(condition=SEQUENCE_CONDITION)
         base = estimates.get(PAIRED_WITH)
+        if group != main and paired and main in paired.groups:
+            base = estimate(paired, main, sample)
         for run in members:
             own = estimates[run.predictor]
-            if base is not None and run.predictor != PAIRED_WITH:
-                own = own | differences(own, base, DIFFERENCE_SUFFIX)
-            rows += _metric_rows(run, group, sample, own)
+            compared: dict[str, Estimate] = {}
+            if base is not None and base is not own:
+                compared |= differences(own, base, DIFFERENCE_SUFFIX)
+            if group != main and main in run.groups:
+                compared |= differences(own, estimate(run, main, sample), CONTROL_SUFFIX)
+            rows += _metric_rows(run, group, sample, own | compared)
     table = write_table(parquet, "metrics", rows, {"resamples": str(resamples), "seed": str(seed)})
     _write_tsv(tsv, table.to_pylist())
 
@@ -222,7 +248,9 @@ def _metric_rows(
                 "value": value if known else None,
                 "low": low,
                 "high": high,
-                "signature": run.signatures.get(metric.removesuffix(DIFFERENCE_SUFFIX)),
+                "signature": run.signatures.get(
+                    metric.removesuffix(DIFFERENCE_SUFFIX).removesuffix(CONTROL_SUFFIX)
+                ),
             }
         )
     return rows

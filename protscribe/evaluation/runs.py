@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from protscribe.errors import InputError
+from protscribe.evaluation.examples import SEQUENCE_CONDITION
 from protscribe.tables import read_metadata, read_table
 
 SIGNATURE_KEY = "signature:"
@@ -21,7 +24,11 @@ PAIRED_WITH = "nearest_neighbour"
 """The predictor that every other one is compared with, resample by resample."""
 
 DIFFERENCE_SUFFIX = f"_minus_{PAIRED_WITH}"
-"""Ends the name of a metric's difference to that predictor."""
+"""Ends the name of a metric's difference to that predictor under `SEQUENCE_CONDITION`."""
+
+CONTROL_SUFFIX = f"_minus_{SEQUENCE_CONDITION}"
+"""Ends the name of a metric's difference, under another condition, to the same predictor's under
+`SEQUENCE_CONDITION`: what is lost with the order of residues, or with the protein."""
 
 ALL_STRATUM = "all"
 """The stratum that holds every test protein of a fold."""
@@ -46,13 +53,13 @@ class Run:
     path
         The table of predictions.
     rows
-        Its rows.
+        Its rows, sorted by `KEY`.
     facts
         Its metadata.
     groups
         Positions of the rows of each group.
     values
-        For each metric one value per row; NaN where a metric is not defined.
+        For each metric one value per row, float64; NaN where a metric is not defined.
     signatures
         For each metric what makes it what it is.
     """
@@ -62,7 +69,7 @@ class Run:
     rows: list[dict[str, Any]]
     facts: dict[str, str]
     groups: dict[Group, list[int]] = field(default_factory=dict)
-    values: dict[str, list[float | None]] = field(default_factory=dict)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
     signatures: dict[str, str] = field(default_factory=dict)
 
 
@@ -75,7 +82,8 @@ def read_predictions(path: Path) -> Run:
         If the table is empty or a row lacks its protein, reference or prediction.
     """
     columns = [*KEY, "accession", "reference", "prediction"]
-    rows = read_table(path, "predictions", columns).to_pylist()
+    table = read_table(path, "predictions", columns)
+    rows = table.sort_by([(name, "ascending") for name in KEY]).to_pylist()
     facts = read_metadata(path)
     if not rows:
         raise InputError(f"{path}: holds no prediction")
@@ -95,20 +103,12 @@ def read_run(predictions: Path, scores: Path) -> Run:
         If a score has no prediction or a prediction lacks a score.
     """
     run = read_predictions(predictions)
-    position = {tuple(row[name] for name in KEY): i for i, row in enumerate(run.rows)}
-    for row in read_table(scores, "scores").to_pylist():
-        i = position.get(tuple(row[name] for name in KEY))
-        if i is None or row["predictor"] != run.predictor:
-            raise InputError(
-                f"{scores}: {row['id']} of {row['predictor']} is not in {predictions}; "
-                "score the predictions again"
-            )
-        column = run.values.setdefault(row["metric"], [None] * len(run.rows))
-        column[i] = np.nan if row["value"] is None else row["value"]
-    for metric, column in run.values.items():
-        if None in column:
-            lacking = run.rows[column.index(None)]["id"]
-            raise InputError(f"{scores}: {lacking} has no {metric}; score the predictions again")
+    table = read_table(scores, "scores").sort_by([(name, "ascending") for name in KEY])
+    _check_scores(table, run, predictions, scores)
+    # A table of scores has a row per prediction and metric, so nothing here runs once per row.
+    for metric in sorted(pc.unique(table["metric"]).to_pylist()):
+        column = table.filter(pc.equal(table["metric"], metric))["value"]
+        run.values[metric] = column.to_numpy().astype(np.float64)
     if not run.values:
         raise InputError(f"{scores}: holds no score; score the predictions again")
     facts = read_metadata(scores)
@@ -118,6 +118,29 @@ def read_run(predictions: Path, scores: Path) -> Run:
         if key.startswith(SIGNATURE_KEY)
     }
     return run
+
+
+def _check_scores(table: pa.Table, run: Run, predictions: Path, scores: Path) -> None:
+    """Check that each metric scores exactly the predictions."""
+    again = "score the predictions again"
+    keys = {name: pa.chunked_array([[row[name] for row in run.rows]]) for name in KEY}
+    for metric in sorted(pc.unique(table["metric"]).to_pylist()):
+        part = table.filter(pc.equal(table["metric"], metric))
+        named = pc.all(pc.equal(part["predictor"], run.predictor)).as_py()
+        if named and all(part[name].equals(column) for name, column in keys.items()):
+            continue
+        wanted = {tuple(row[name] for name in KEY) for row in run.rows}
+        found = set()
+        for row in part.select([*KEY, "predictor"]).to_pylist():
+            key = tuple(row[name] for name in KEY)
+            if key not in wanted or row["predictor"] != run.predictor:
+                raise InputError(
+                    f"{scores}: {row['id']} of {row['predictor']} is not in {predictions}; {again}"
+                )
+            found.add(key)
+        if lacking := sorted(wanted - found):
+            raise InputError(f"{scores}: {lacking[0][0]} has no {metric}; {again}")
+        raise InputError(f"{scores}: holds {metric} of a prediction more than once; {again}")
 
 
 def by_group(rows: Iterable[dict[str, Any]]) -> dict[Group, list[int]]:
@@ -131,12 +154,15 @@ def by_group(rows: Iterable[dict[str, Any]]) -> dict[Group, list[int]]:
 def check_same_ids(runs: Sequence[Run]) -> None:
     """Check that all predictors and training seeds were tested on the same ids.
 
+    A task or condition that only some predictors can do is compared among those that do it. A
+    control, which is a condition other than `SEQUENCE_CONDITION`, may be run on some of the ids
+    alone, though on the same ones by all.
+
     Raises
     ------
     InputError
         If not; names the first id that differs.
     """
-    # A task and condition that only some predictors can do is compared among those that do it.
     expected: dict[tuple[str, str], tuple[str, set[tuple[str, str]]]] = {}
     for run in runs:
         held: dict[tuple[str, str, int], set[tuple[str, str]]] = {}
@@ -150,11 +176,21 @@ def check_same_ids(runs: Sequence[Run]) -> None:
             if ids != theirs:
                 fold, name = sorted(ids ^ theirs)[0]
                 has, lacks = (who, first) if (fold, name) in ids else (first, who)
+                remedy = "predict again"
+                if condition != SEQUENCE_CONDITION:
+                    remedy += " with the same predict.control_examples for all systems"
                 raise InputError(
                     f"{run.path}: predictors must be tested on the same ids, but {has} has "
                     f"{name} in {fold} ({task}, {condition}) and {lacks} has not; "
-                    f"{len(ids ^ theirs)} ids differ; predict again"
+                    f"{len(ids ^ theirs)} ids differ; {remedy}"
                 )
+    for (task, condition), (who, ids) in sorted(expected.items()):
+        _, asked = expected.get((task, SEQUENCE_CONDITION), (who, ids))
+        if more := sorted(ids - asked):
+            raise InputError(
+                f"{who} has {more[0][1]} in {more[0][0]} ({task}, {condition}), which nothing "
+                f"predicts under the condition {SEQUENCE_CONDITION}; predict again"
+            )
 
 
 def training_count(run: Run, name: str) -> int:

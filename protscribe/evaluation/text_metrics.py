@@ -11,6 +11,10 @@ from importlib import metadata
 import numpy as np
 from sacrebleu.metrics import BLEU, CHRF
 
+PAIRS_AT_ONCE = 1000
+"""sacrebleu keeps all n-grams of the references that it is given at a time: of 210,000 answers
+to questions 9 GB."""
+
 SENTENCE_PREFIX = "sentence_"
 """Starts the name of a score of one sentence by a metric that is defined over a corpus."""
 
@@ -54,9 +58,17 @@ class CorpusMetric:
 
     def statistics(self, predictions: Sequence[str], references: Sequence[str]) -> np.ndarray:
         """Return the counts of each sentence, as integers of shape (sentences, counts)."""
-        return np.asarray(
-            self._metric._extract_corpus_statistics(list(predictions), [list(references)]),
-            dtype=np.int64,
+        return np.concatenate(
+            [
+                np.asarray(
+                    self._metric._extract_corpus_statistics(
+                        list(predictions[start : start + PAIRS_AT_ONCE]),
+                        [list(references[start : start + PAIRS_AT_ONCE])],
+                    ),
+                    dtype=np.int64,
+                )
+                for start in range(0, len(predictions), PAIRS_AT_ONCE)
+            ]
         )
 
     def score(self, statistics: np.ndarray) -> float:
@@ -98,12 +110,11 @@ def score_texts(predictions: Sequence[str], references: Sequence[str]) -> dict[s
         "exact_match": [exact_match(*pair) for pair in zip(predictions, references, strict=True)]
     }
     rouge = RougeScorer(list(_ROUGE_NAMES.values()), use_stemmer=False)
-    results = [
-        rouge.score(reference, prediction)
-        for prediction, reference in zip(predictions, references, strict=True)
-    ]
-    for name, theirs in _ROUGE_NAMES.items():
-        scores[name] = [100.0 * result[theirs].fmeasure for result in results]
+    scores |= {name: [] for name in _ROUGE_NAMES}
+    for prediction, reference in zip(predictions, references, strict=True):
+        result = rouge.score(reference, prediction)
+        for name, theirs in _ROUGE_NAMES.items():
+            scores[name].append(100.0 * result[theirs].fmeasure)
     for name in CORPUS_METRICS:
         metric = CorpusMetric(name)
         counts = metric.statistics(predictions, references)

@@ -5,15 +5,15 @@ criterion itself. It searches dropped proteins as well: that the search finds th
 it sees, and it makes E-values those of the pruning.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from protscribe.atomic import sha256_text, write_json
+from protscribe.atomic import sha256_json, sha256_text, write_json
 from protscribe.errors import InputError
 from protscribe.homology import mmseqs
 from protscribe.homology.criterion import (
@@ -29,6 +29,7 @@ from protscribe.tables import read_table
 LOOSE_EVALUE = 10.0
 """Largest E-value of a recorded hit where every pair is aligned."""
 _SHOWN = 3
+_PART = 10_000
 
 
 def audit_split(
@@ -50,8 +51,10 @@ def audit_split(
         All corpora; their folds have to be those of the split.
     audit
         JSON file to write: criterion, search (MMseqs2's version, flags, pairs, best hits below
-        the criterion), proteins and clusters per fold, dropped proteins, violations (none), and
-        how many texts and function-scoped references each pair of folds shares.
+        the criterion), proteins and clusters per fold, dropped proteins, violations (none), how
+        many texts, whole conversations and function-scoped references each pair of folds shares,
+        and for each corpus how many of the publications behind it, all and those that are
+        function-scoped.
     criterion
         ``min_identity``, ``min_coverage`` (of the test protein) and ``max_evalue``.
     threads
@@ -60,12 +63,12 @@ def audit_split(
     Raises
     ------
     InputError
-        If a training or validation protein meets the criterion, a corpus disagrees with the
-        split, or a protein has no fold and no reason. The audit file is then not written.
+        If a training or validation protein meets the criterion, a publication that describes a
+        test protein stands behind a training or validation conversation, a corpus disagrees with
+        the split, or a protein has no fold and no reason. The audit file is then not written.
     """
     check_criterion(criterion)
-    columns = ["accession", "sequence", "text_hash", "references"]
-    facts = read_table(proteins, "proteins", columns).to_pylist()
+    facts = read_table(proteins, "proteins", ["accession", "sequence", "text_hash"]).to_pylist()
     rows = read_table(split, "split").to_pylist()
     sequence_of = {row["accession"]: row["sequence"] for row in facts}
     fold_of = {row["accession"]: row["fold"] for row in rows}
@@ -92,6 +95,9 @@ def audit_split(
         )
     texts = {"proteins": _sets(((row["accession"], row["text_hash"]) for row in facts), fold_of)}
     corpora: dict[str, dict[str, int]] = {}
+    citations = _read_citations(proteins)
+    exchanges: dict[str, dict[str, int]] = {}
+    publications: dict[str, dict[str, Any]] = {}
     for path in conversations:
         corpus, name = _corpus(path, fold_of)
         corpora[name] = {fold: sum(row["fold"] == fold for row in corpus) for fold in FOLDS}
@@ -102,11 +108,16 @@ def audit_split(
             if turn["role"] == "assistant"
         )
         texts[name] = _sets(answers, fold_of)
+        whole = (
+            (row["accession"], sha256_json([turn["content"] for turn in row["turns"]]))
+            for row in corpus
+        )
+        exchanges[name] = _shared(_sets(whole, fold_of))
+        publications[name] = _publications(path, corpus, citations, fold_of)
     references = (
-        (row["accession"], reference["pubmed_id"])
-        for row in facts
-        for reference in row["references"] or []
-        if "FUNCTION" in (reference["scope"] or "").upper()
+        (accession, pubmed_id)
+        for accession, protein in citations.items()
+        for pubmed_id in protein.scoped
     )
     write_json(
         audit,
@@ -133,9 +144,85 @@ def audit_split(
             "violations": [],
             "conversations": corpora,
             "shared_texts": {name: _shared(sets) for name, sets in texts.items()},
+            "shared_conversations": exchanges,
             "shared_function_references": _shared(_sets(references, fold_of)),
+            "publications": publications,
         },
     )
+
+
+class _Citations(NamedTuple):
+    """PubMed ids that a protein's entry cites: all, with a function scope, for its function."""
+
+    cited: frozenset[str]
+    scoped: frozenset[str]
+    function: frozenset[str]
+
+    @classmethod
+    def of(cls, protein: Mapping[str, Any]) -> "_Citations":
+        references = protein["references"] or []
+        cited = frozenset(r["pubmed_id"] for r in references if r["pubmed_id"])
+        scoped = frozenset(
+            r["pubmed_id"]
+            for r in references
+            if r["pubmed_id"] and "FUNCTION" in (r["scope"] or "").upper()
+        )
+        evidence = {r["pubmed_id"] for r in protein["function_evidence"] or [] if r["pubmed_id"]}
+        return cls(cited, scoped, scoped | evidence)
+
+
+def _read_citations(proteins: Path) -> dict[str, _Citations]:
+    table = read_table(proteins, "proteins", ["accession", "references", "function_evidence"])
+    # By parts, because the records hold whole statements.
+    parts = (batch.to_pylist() for batch in table.to_batches(max_chunksize=_PART))
+    return {row["accession"]: _Citations.of(row) for rows in parts for row in rows}
+
+
+def _publications(
+    path: Path,
+    corpus: Sequence[Mapping[str, Any]],
+    citations: Mapping[str, _Citations],
+    fold_of: Mapping[str, str | None],
+) -> dict[str, Any]:
+    """Check that no publication about a test protein stands behind a training conversation.
+
+    It is about the proteins whose entries cite it for their function, and about those that a
+    conversation was made of from it although their entries do not cite it at all. One that the
+    entry cites for something else, such as a genome, is no evidence of function.
+    """
+    about: dict[str, str] = {}
+    for accession in sorted(a for a, fold in fold_of.items() if _is_test(fold)):
+        for pubmed_id in citations[accession].function:
+            about.setdefault(pubmed_id, accession)
+    behind = [row for row in corpus if row["pubmed_id"]]
+    for row in behind:
+        if _is_test(row["fold"]) and row["pubmed_id"] not in citations[row["accession"]].cited:
+            about.setdefault(row["pubmed_id"], row["accession"])
+    leaks = [row for row in behind if not _is_test(row["fold"]) and row["pubmed_id"] in about]
+    if leaks:
+        shown = "; ".join(
+            f"{row['id']} ({row['fold']}) stands on PubMed {row['pubmed_id']}, which describes "
+            f"{about[row['pubmed_id']]} ({fold_of[about[row['pubmed_id']]]})"
+            for row in leaks[:_SHOWN]
+        )
+        raise InputError(
+            f"{path}: {len(leaks)} training or validation conversations come from publications "
+            f"that describe a test protein: {shown}{'; ...' if len(leaks) > _SHOWN else ''}; "
+            "make the corpus again from this split"
+        )
+    function = {pubmed_id for protein in citations.values() for pubmed_id in protein.function}
+    pairs = [(row["accession"], row["pubmed_id"]) for row in behind]
+    scoped = [(accession, pubmed_id) for accession, pubmed_id in pairs if pubmed_id in function]
+    return {
+        "conversations_without": len(corpus) - len(behind),
+        "distinct": len({pubmed_id for _, pubmed_id in pairs}),
+        "shared": _shared(_sets(pairs, fold_of)),
+        "shared_function_scoped": _shared(_sets(scoped, fold_of)),
+    }
+
+
+def _is_test(fold: str | None) -> bool:
+    return fold is not None and fold not in (TRAIN, VALIDATION)
 
 
 def _once(hits: pa.Table) -> list[dict[str, Any]]:
@@ -166,7 +253,7 @@ def _check_split(split: Path, rows: list[dict[str, Any]], accessions: set[str]) 
 
 
 def _corpus(path: Path, fold_of: Mapping[str, str | None]) -> tuple[list[dict[str, Any]], str]:
-    columns = ["id", "accession", "corpus", "fold", "turns"]
+    columns = ["id", "accession", "corpus", "fold", "turns", "pubmed_id"]
     rows = read_table(path, "conversations", columns).to_pylist()
     for row in rows:
         if (fold := fold_of.get(row["accession"])) != row["fold"] or fold is None:

@@ -20,7 +20,7 @@ _SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
 
 class Captioner(nn.Module):
-    """A connector and a decoder-only language model.
+    """A decoder-only language model and, if it is to read proteins, a connector.
 
     Wherever the prompt holds `PLACEHOLDER_ID`, the decoder gets one connector token instead
     of a word embedding, row by row and in order (the fusion of Prot2Text-V2).
@@ -30,7 +30,8 @@ class Captioner(nn.Module):
     language_model
         A transformers causal language model, bare or with peft adapters.
     connector
-        Its output width must be the language model's embedding width.
+        Its output width must be the language model's embedding width. None for a language
+        model that reads no protein.
     end_of_turn_id
         The id that ends an answer.
 
@@ -41,9 +42,11 @@ class Captioner(nn.Module):
         layer, which the loss here does not do.
     """
 
-    connector: Connector
+    connector: Connector | None
 
-    def __init__(self, language_model: Any, connector: Connector, end_of_turn_id: int) -> None:
+    def __init__(
+        self, language_model: Any, connector: Connector | None, end_of_turn_id: int
+    ) -> None:
         super().__init__()
         self.language_model = language_model
         self.connector = connector
@@ -56,7 +59,7 @@ class Captioner(nn.Module):
                     "support; choose a model without it"
                 )
         width = self.causal_model.get_input_embeddings().weight.shape[1]
-        if connector.output_size != width:
+        if connector is not None and connector.output_size != width:
             raise InputError(
                 f"the connector gives {connector.output_size} numbers a token, the language "
                 f"model reads {width}: the two do not belong together"
@@ -74,7 +77,10 @@ class Captioner(nn.Module):
         return self.causal_model.get_input_embeddings().weight.device
 
     def embed(
-        self, input_ids: Tensor, attention_mask: Tensor, protein_states: Sequence[Tensor]
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        protein_states: Sequence[Tensor] | None,
     ) -> Tensor:
         """Return what the decoder reads: word embeddings, and connector tokens at placeholders.
 
@@ -85,7 +91,8 @@ class Captioner(nn.Module):
         attention_mask
             1 where a position is real, same shape.
         protein_states
-            Encoder states of each row's protein, shape (its length, encoder width).
+            Encoder states of each row's protein, shape (its length, encoder width). None for
+            prompts without a protein.
 
         Returns
         -------
@@ -95,21 +102,15 @@ class Captioner(nn.Module):
         Raises
         ------
         InputError
-            If a row has not exactly as many placeholders as connector tokens; found out
-            before the connector or the decoder runs.
+            If a row has not exactly as many placeholders as connector tokens, or there are
+            proteins but no connector; found out before the connector or the decoder runs.
         """
         placeholder = (input_ids == PLACEHOLDER_ID) & attention_mask.bool()
-        if len(protein_states) != len(input_ids):
-            raise InputError(f"{len(input_ids)} prompts but {len(protein_states)} proteins")
-        for row, found in enumerate(placeholder.sum(dim=1).tolist()):
-            wanted = self.connector.token_count(len(protein_states[row]))
-            if found != wanted:
-                raise InputError(
-                    f"row {row}: the prompt has {found} placeholders, the connector gives "
-                    f"{wanted} tokens for its protein; build the prompt with token_count"
-                )
+        self._check_placeholders(placeholder.sum(dim=1).tolist(), protein_states)
         # No vocabulary has the placeholder's id, nor need padding have an id of its own.
         words = self.causal_model.get_input_embeddings()(input_ids.clamp(min=0))
+        if self.connector is None or protein_states is None:
+            return words
         tokens, real = self.connector(*pad_states(protein_states, words.device))
         embedded = words.clone()
         embedded[placeholder] = tokens[real].to(words.dtype)
@@ -120,7 +121,7 @@ class Captioner(nn.Module):
         input_ids: Tensor,
         attention_mask: Tensor,
         labels: Tensor,
-        protein_states: Sequence[Tensor],
+        protein_states: Sequence[Tensor] | None,
     ) -> tuple[Tensor, int]:
         """Return the cross-entropy of the answers, summed, and how many ids it covers.
 
@@ -153,7 +154,7 @@ class Captioner(nn.Module):
     def generate(
         self,
         input_ids: Sequence[Sequence[int]],
-        protein_states: Sequence[Tensor],
+        protein_states: Sequence[Tensor] | None,
         max_new_tokens: int,
     ) -> list[Generated]:
         """Answer a batch of prompts greedily.
@@ -208,6 +209,25 @@ class Captioner(nn.Module):
                 mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
                 positions = positions[:, -1:] + 1
         return [self._finish(row) for row in torch.stack(steps, dim=1).tolist()]
+
+    def _check_placeholders(
+        self, placeholders: Sequence[int], protein_states: Sequence[Tensor] | None
+    ) -> None:
+        if protein_states is None:
+            if any(placeholders):
+                raise InputError("the prompt has a place for a protein, but there is no protein")
+            return
+        if self.connector is None:
+            raise InputError("this language model has no connector and reads no proteins")
+        if len(protein_states) != len(placeholders):
+            raise InputError(f"{len(placeholders)} prompts but {len(protein_states)} proteins")
+        for row, (found, states) in enumerate(zip(placeholders, protein_states, strict=True)):
+            wanted = self.connector.token_count(len(states))
+            if found != wanted:
+                raise InputError(
+                    f"row {row}: the prompt has {found} placeholders, the connector gives "
+                    f"{wanted} tokens for its protein; build the prompt with token_count"
+                )
 
     def _finish(self, row: list[int]) -> Generated:
         if self.end_of_turn_id in row:

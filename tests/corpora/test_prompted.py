@@ -44,6 +44,20 @@ def test_the_first_turn_holds_the_protein(turns):
         apply_style(BARE, turns, PROTEIN)
 
 
+def test_a_question_is_put_where_there_is_none():
+    style = PromptStyle("", "Look: <protein_sequence>", question="What does it do?")
+    bare = [{"role": "user", "content": f" {PROTEIN_MARKER}\n"}, TURNS[1]]
+    (asked, _) = apply_style(style, bare, PROTEIN)
+    assert asked["content"] == "Look: <protein_sequence>\nWhat does it do?"
+    (own, _) = apply_style(style, TURNS, PROTEIN)
+    assert own["content"] == "Look: <protein_sequence>\nWhere is it?"
+
+
+def test_later_turns_stay_as_they_are():
+    more = [{"role": "user", "content": "Alone?"}, {"role": "assistant", "content": "No."}]
+    assert apply_style(NAMED, TURNS + more, PROTEIN)[3:] == more
+
+
 @pytest.fixture
 def tables(tmp_path):
     write_table(tmp_path / "proteins.parquet", "proteins", [row("proteins", **PROTEIN)])
@@ -62,6 +76,24 @@ def test_rows_keep_all_but_their_words(tables):
     assert after.pop("turns") == apply_style(NAMED, TURNS, PROTEIN)
     del before["turns"], before["prompt_hash"]
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        (TURNS[:1], "must end with an assistant turn"),
+        ([], "must end with an assistant turn; the turns of this one are none"),
+        ([{"role": "user", "content": "Where is it?"}, TURNS[1]], "this one holds it 0 times"),
+        ([*TURNS, *TURNS], "this one holds it 2 times"),
+    ],
+)
+def test_a_broken_conversation_is_named(tables, turns, words):
+    conversation = row("conversations", id="c:P1", accession="P1", fold="train", turns=turns)
+    write_table(tables / "corpus.parquet", "conversations", [conversation])
+    with pytest.raises(InputError, match=f"conversation c:P1: .*{words}"):
+        make_prompts(
+            [tables / "corpus.parquet"], tables / "proteins.parquet", tables / "out", style=BARE
+        )
 
 
 def test_unknown_protein_is_named(tables):

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmForMaskedLM, EsmModel, EsmTokenizer
 
 from protscribe.atomic import sha256_file, write_json
-from protscribe.embeddings.encoders import letters_to_ids, load_encoder, resolve_layer
+from protscribe.embeddings.encoders import kept_rows, letters_to_ids, load_encoder, resolve_layer
 from protscribe.errors import InputError
 from tiny_models import ESM_VOCABULARY, write_tiny_encoder
 
@@ -160,6 +160,19 @@ def test_layer_that_does_not_exist(encoder):
     for layer in (4, -5):
         with pytest.raises(InputError, match=r"encoder\.layer is -?\d; .* 0 to 3"):
             encoder.encode(["M"], layer)
+
+
+@pytest.mark.parametrize("backend", ["transformers", "fair-esm"])
+def test_rows_of_special_tokens(folder, tmp_path, backend):
+    if backend == "fair-esm":
+        folder = fair_esm_folder(folder, tmp_path / "pt")
+    (states,) = load_encoder(folder, device="cpu", dtype="float32").encode(["MKV"], -1)
+    assert [len(states[kept_rows(choice)]) for choice in (True, False, "end")] == [5, 3, 4]
+    assert torch.equal(states[kept_rows("end")], states[1:])
+    assert torch.equal(states[kept_rows(False)], states[1:4])
+    for choice in ("start", 1, None):
+        with pytest.raises(InputError, match=r"encoder\.special_tokens is .*true, false, end"):
+            kept_rows(choice)
 
 
 def test_missing_and_foreign_folders(folder, tmp_path):

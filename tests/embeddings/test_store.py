@@ -78,7 +78,7 @@ def embed(encoder_folder, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("special_tokens", [True, False])
+@pytest.mark.parametrize("special_tokens", [True, False, "end"])
 def test_each_protein_has_its_own_hidden_states(embed, encoder_folder, special_tokens):
     sequences = random_sequences(40)
     sequences["Q1"] = sequences["P00003"]
@@ -89,11 +89,13 @@ def test_each_protein_has_its_own_hidden_states(embed, encoder_folder, special_t
     assert store.dim == encoder.hidden_size
     for accession, sequence in sequences.items():
         (alone,) = encoder.encode([sequence[:40]], -2)
-        expected = alone if special_tokens else alone[1:-1]
+        expected = {True: alone, False: alone[1:-1], "end": alone[1:]}[special_tokens]
         assert store[accession].shape == expected.shape
         assert torch.allclose(store[accession], expected, atol=1e-5)
     lengths = store.lengths(list(sequences))
-    assert lengths == [min(len(s), 40) + 2 * special_tokens for s in sequences.values()]
+    more = {True: 2, False: 0, "end": 1}[special_tokens]
+    assert lengths == [min(len(s), 40) + more for s in sequences.values()]
+    assert store.manifest["special_tokens"] == special_tokens
 
 
 def test_what_is_cut_and_shared_is_recorded(embed):
@@ -110,7 +112,14 @@ def test_what_is_cut_and_shared_is_recorded(embed):
     manifest = EmbeddingStore(folder).manifest
     assert (manifest["proteins"], manifest["distinct_sequences"]) == (4, 2)
     assert (manifest["proteins_cut"], manifest["residues_cut"]) == (2, 30)
-    assert manifest["layer"] == 2
+    assert (manifest["layer"], manifest["layers"]) == (2, 3)
+
+
+def test_a_cut_protein_keeps_its_end_token(embed, encoder_folder):
+    folder = embed({"A": "MK" * 30}, special_tokens="end")
+    encoder = load_encoder(encoder_folder, device="cpu", dtype="float32")
+    (whole,) = encoder.encode(["MK" * 20], -2)
+    assert torch.allclose(EmbeddingStore(folder)["A"], whole[1:], atol=1e-5)
 
 
 def test_two_fresh_runs_give_the_same_bytes(embed):
@@ -139,7 +148,12 @@ def test_other_settings_do_not_share(embed, capsys):
     embed(sequences)
     capsys.readouterr()
     for number, options in enumerate(
-        ({"layer": 1}, {"dtype": "bfloat16"}, {"special_tokens": False})
+        (
+            {"layer": 1},
+            {"dtype": "bfloat16"},
+            {"special_tokens": False},
+            {"special_tokens": "end"},
+        )
     ):
         embed(sequences, f"other{number}", **options)
         assert "10 distinct sequences, 0 of them in the cache" in capsys.readouterr().err
@@ -253,6 +267,11 @@ def test_bad_proteins(embed):
         embed({"A": "MK*V"})
     with pytest.raises(InputError, match="does not fit into batches"):
         embed({"A": "M" * 39}, batch_tokens=40)
+
+
+def test_an_unknown_choice_of_special_tokens(embed):
+    with pytest.raises(InputError, match="special_tokens is 'start'; allowed: true, false, end"):
+        embed({"A": "MKV"}, special_tokens="start")
 
 
 def test_store_travels_to_another_process(embed):

@@ -2,11 +2,11 @@ import random
 
 import pytest
 
-from helpers_evaluation import write_conversations, write_proteins
+from helpers_evaluation import qa_row, write_conversations, write_proteins
 from protscribe.atomic import sha256_file
 from protscribe.errors import InputError
 from protscribe.evaluation.baselines import (
-    most_frequent_texts,
+    FrequentAnswers,
     predict_most_frequent,
     predict_nearest_neighbour,
 )
@@ -103,7 +103,7 @@ def test_of_equally_frequent_texts_the_first_by_letters_wins(tmp_path):
         for i, answer in enumerate(["b", "a", "c", "b", "a"])
     ]
     path = write_conversations(tmp_path / "c.parquet", rows)
-    assert most_frequent_texts(read_training([path])) == {"describe": "a"}
+    assert FrequentAnswers.of(read_training([path])).by_task == {"describe": "a"}
 
 
 def test_each_task_copies_its_own_answers(inputs, tmp_path):
@@ -135,3 +135,57 @@ def test_an_unknown_protein_is_an_error(inputs, tmp_path):
     proteins = write_proteins(tmp_path / "few.parquet", {"T1": PARENT})
     with pytest.raises(InputError, match="lacks A1"):
         predict_nearest_neighbour(proteins, [inputs[1]], tmp_path / "p.parquet", threads=1)
+
+
+QUESTIONS = [
+    qa_row("T1", "train", "Where is this protein located?", "Somewhere far."),
+    qa_row("T2", "train", "Where in the cell is this protein located?", "In the nucleus.", 1),
+    qa_row("T2", "train", "What does this protein bind?", "Zinc.", 2),
+    # Equally like a question about a partner as the one before.
+    qa_row("T2", "train", "What does this protein bind?", "Copper.", 3),
+    qa_row("T4", "train", "What does this protein bind?", "Copper."),
+    qa_row("T4", "train", "Is this protein an enzyme?", "No.", 2),
+    qa_row("T3", "train", "Is it an enzyme?", "No.", 2),
+    qa_row("V1", "validation", "Where is it located in the cell?", "Validation."),
+    qa_row("A1", "test_in_distribution", "Where is it located in the cell?", "Asked 1."),
+    qa_row("A1", "test_in_distribution", "What does this protein bind to?", "Asked 2.", 2),
+    qa_row("A3", "test_low_homology", "What does this protein bind?", "Asked 3."),
+    qa_row("A3", "test_low_homology", "Something else?", "Asked 4.", 2),
+]
+
+
+def test_the_nearest_proteins_answer_to_the_most_similar_question_is_copied(inputs, tmp_path):
+    qa = write_conversations(tmp_path / "qa.parquet", QUESTIONS)
+    output = tmp_path / "p.parquet"
+    predict_nearest_neighbour(inputs[0], [inputs[1], qa], output, threads=1)
+    rows = {row["id"]: row for row in read_table(output, "predictions").to_pylist()}
+    found = {name: row["prediction"] for name, row in rows.items() if row["task"] == "answer"}
+    assert found == {
+        "qa:A1:1": "In the nucleus.",
+        # Of equally similar questions the first id.
+        "qa:A1:2": "Zinc.",
+        # No hit: the most frequent answer to the same question, else of the task.
+        "qa:A3:1": "Copper.",
+        "qa:A3:2": "Copper.",
+    }
+    assert rows["qa:A3:1"]["finish_reason"] == "no_hit"
+    assert rows["descriptions:A1"]["prediction"] == "Near cousin."
+    assert read_metadata(output)["training_examples"] == "11"
+
+
+def test_most_frequent_answers_the_same_question(inputs, tmp_path):
+    more = [
+        qa_row("T1", "train", "Is this protein an enzyme?", "Yes.", 9),
+        qa_row("T3", "train", "Is this protein an enzyme?", "Yes.", 9),
+        qa_row("A1", "test_in_distribution", "Is this protein an enzyme?", "Asked.", 9),
+    ]
+    qa = write_conversations(tmp_path / "qa.parquet", [*QUESTIONS, *more])
+    output = tmp_path / "p.parquet"
+    predict_most_frequent([inputs[1], qa], output)
+    rows = {row["id"]: row for row in read_table(output, "predictions").to_pylist()}
+    found = {name: (row["prediction"], row["finish_reason"]) for name, row in rows.items()}
+    assert found["qa:A1:9"] == ("Yes.", "same_question")
+    assert found["qa:A3:1"] == ("Copper.", "same_question")
+    # Copper., No. and Yes. twice each: the first by letters.
+    assert found["qa:A3:2"] == ("Copper.", "constant")
+    assert found["descriptions:A2"] == ("Far cousin.", "constant")

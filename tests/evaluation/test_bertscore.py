@@ -3,6 +3,7 @@ import pytest
 
 from protscribe.errors import InputError
 from protscribe.evaluation.bertscore import (
+    PAIRS_AT_ONCE,
     BertScorer,
     floor_scores,
     rescale,
@@ -66,6 +67,7 @@ def test_floor_never_pairs_equal_texts_and_repeats_by_seed(scorer):
     assert max(found) < 99.9
     # Three texts: each meets both others, so the plain mean over pairs is the expectation.
     others = ["component of the proteasome", "inhibits kinase c"]
+    scorer.hold([*references, *others])
     expected = sum(scorer.score(other, "binds dna")[2] for other in others) / 2
     assert found[0] == pytest.approx(expected)
 
@@ -83,3 +85,39 @@ def test_rescale_maps_the_floor_to_0_and_100_to_100():
 def test_a_folder_without_a_model_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"evaluation\.bertscore_model"):
         BertScorer(tmp_path)
+
+
+def test_only_the_texts_at_work_are_held(model, monkeypatch):
+    predictions, references = map(list, zip(*PAIRS * 3, strict=True))
+    whole = score_pairs(BertScorer(model), predictions, references)
+    ring = [*references, *predictions]
+    floor = floor_scores(BertScorer(model), ring, seed=3)
+    monkeypatch.setattr("protscribe.evaluation.bertscore.PAIRS_AT_ONCE", 2)
+    monkeypatch.setattr("protscribe.evaluation.bertscore.FLOOR_PARTNERS", 3)
+    fewer = floor_scores(BertScorer(model), ring, seed=3)
+    scorer, most = BertScorer(model), []
+    hold = BertScorer.hold
+
+    def watched(self, texts):
+        hold(self, texts)
+        most.append(len(self._vectors))
+
+    monkeypatch.setattr(BertScorer, "hold", watched)
+    parts = score_pairs(scorer, predictions, references)
+    for name, values in whole.items():
+        assert parts[name] == pytest.approx(values, abs=1e-3)
+    assert max(most) <= 4 < PAIRS_AT_ONCE
+    most.clear()
+    assert floor_scores(scorer, ring, seed=3) == fewer
+    assert max(most) <= 2 + 3
+    # Seven distinct texts: each meets the next three, or all of the other six.
+    monkeypatch.setattr("protscribe.evaluation.bertscore.FLOOR_PARTNERS", 10)
+    assert floor_scores(scorer, ring, seed=3) == pytest.approx(floor, abs=1e-3)
+
+
+def test_the_floor_does_not_depend_on_what_was_scored_before(model):
+    references = [reference for _, reference in PAIRS]
+    fresh = floor_scores(BertScorer(model), references, seed=0)
+    scorer = BertScorer(model)
+    score_pairs(scorer, ["x" * 300] * len(references), references)
+    assert floor_scores(scorer, references, seed=0) == fresh

@@ -27,7 +27,7 @@ def make_run(tmp_path, texts=TEXTS, seed=0, predictor="a"):
     ]
     run = read_predictions(write_predictions(tmp_path / f"{predictor}.parquet", predictor, rows))
     rng = np.random.default_rng(seed)
-    run.values = {"rouge_l": rng.uniform(size=len(rows)).tolist(), "sentence_chrf": [0] * len(rows)}
+    run.values = {"rouge_l": rng.uniform(size=len(rows)), "sentence_chrf": np.zeros(len(rows))}
     return run
 
 
@@ -61,6 +61,15 @@ def test_training_seeds_are_averaged_not_pooled(tmp_path):
     first = estimate(make_run(tmp_path), GROUP, sample)["chrf"].value
     assert found["chrf"].value == pytest.approx((first + 100) / 2)
     assert found["rouge_l"].value == pytest.approx(np.mean(both.values["rouge_l"]))
+
+
+def test_ids_beyond_the_sample_are_left_out(tmp_path):
+    run = make_run(tmp_path)
+    few = make_run(tmp_path, TEXTS[:3], predictor="few")
+    sample = make_sample(few)
+    found, expected = estimate(run, GROUP, sample), estimate(few, GROUP, sample)
+    assert found["chrf"].value == pytest.approx(expected["chrf"].value)
+    assert found["rouge_l"].value == pytest.approx(run.values["rouge_l"][:3].mean())
 
 
 def test_predictors_and_conditions_share_their_draws(tmp_path):

@@ -3,11 +3,13 @@ import random
 import pytest
 import torch
 
-from helpers_evaluation import write_conversations, write_proteins
+from helpers_evaluation import qa_row, write_conversations, write_proteins, write_split
 from protscribe.atomic import sha256_file
 from protscribe.embeddings.store import EmbeddingStore, embed_proteins
 from protscribe.errors import InputError
+from protscribe.evaluation import generate
 from protscribe.evaluation.generate import predict_system
+from protscribe.evaluation.shuffling import shuffle_sequences
 from protscribe.llm.pretrained import (
     hidden_size,
     identity,
@@ -61,11 +63,12 @@ def make_model(folder, language_model, store, seed):
     return folder
 
 
-def embed(root, layer=2):
+def embed(root, layer=2, proteins="proteins"):
+    store = root / f"store-{layer}-{proteins}"
     embed_proteins(
-        root / "proteins.parquet",
+        root / f"{proteins}.parquet",
         root / "encoder",
-        root / f"store-{layer}",
+        store,
         cache=root / "cache",
         layer=layer,
         max_residues=40,
@@ -76,7 +79,7 @@ def embed(root, layer=2):
         device="cpu",
         threads=1,
     )
-    return root / f"store-{layer}"
+    return store
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,17 @@ def house(tmp_path_factory):
         for i, fold in enumerate(folds)
     ]
     write_conversations(root / "conversations.parquet", rows)
+    asked = [
+        qa_row(f"P{i}", folds[i], question, ANSWER, number)
+        for i in (1, 2, 5)
+        for number, question in enumerate(["What does it bind?", "Where is it?"])
+    ]
+    write_conversations(root / "both.parquet", [*rows, *asked])
+    split = [{"accession": f"P{i}", "fold": fold} for i, fold in enumerate(folds)]
+    write_split(root / "split.parquet", split)
+    shuffled = root / "shuffled.parquet"
+    shuffle_sequences(root / "proteins.parquet", root / "split.parquet", shuffled, seed=0)
+    embed(root, proteins="shuffled")
     for seed in (0, 1):
         make_model(root / "models" / str(seed), root / "language_model", store, seed)
     return root
@@ -117,13 +131,14 @@ def predict(house, output, *, seeds=(0,), state=None, **changes):
         "device": "cpu",
         "threads": 1,
     }
-    store = changes.pop("store", house / "store-2")
+    store = changes.pop("store", house / "store-2-proteins")
+    conversations = changes.pop("conversations", house / "conversations.parquet")
     models = changes.pop("models", {seed: house / "models" / str(seed) for seed in seeds})
     predict_system(
         models,
         house / "language_model",
         store,
-        [house / "conversations.parquet"],
+        [conversations],
         output,
         **(settings | changes),
     )
@@ -159,7 +174,7 @@ def test_each_test_id_has_one_row_per_training_seed(house, tmp_path):
 def test_predictions_are_those_of_each_protein_alone(house, tmp_path):
     rows = predict(house, tmp_path / "tiny.parquet")
     captioner, builder, _ = load_captioner(house / "models" / "0", house / "language_model")
-    store = EmbeddingStore(house / "store-2")
+    store = EmbeddingStore(house / "store-2-proteins")
     turns = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "Protein: <protein_sequence>"},
@@ -191,7 +206,7 @@ def test_an_interrupted_job_goes_on_where_it_stopped(house, tmp_path, monkeypatc
     with pytest.raises(KeyboardInterrupt):
         predict(house, tmp_path / "tiny.parquet", state=tmp_path / "state")
     assert not (tmp_path / "tiny.parquet").exists()
-    assert len(list((tmp_path / "state" / "0").iterdir())) == 2
+    assert len(list((tmp_path / "state" / "0" / "sequence").iterdir())) == 2
     calls[:] = [0, 0, 0]
     predict(house, tmp_path / "tiny.parquet", state=tmp_path / "state")
     done_before = 7 - sum(calls)
@@ -237,7 +252,7 @@ def test_a_protein_without_embedding_is_an_error(house, tmp_path):
         predict_system(
             {0: house / "models" / "0"},
             house / "language_model",
-            house / "store-2",
+            house / "store-2-proteins",
             [path],
             tmp_path / "p.parquet",
             predictor="tiny",
@@ -248,3 +263,170 @@ def test_a_protein_without_embedding_is_an_error(house, tmp_path):
             device="cpu",
             threads=1,
         )
+
+
+TURNS = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Protein: <protein_sequence>"},
+]
+CONTROLS = {"conditions": ["sequence", "shuffled", "blind"]}
+
+
+def with_controls(house, output, **changes):
+    more = CONTROLS | {"shuffled_store": house / "store-2-shuffled"}
+    rows = predict(house, output, **(more | changes))
+    return {(row["condition"], row["id"], row["training_seed"]): row for row in rows}
+
+
+def test_every_condition_answers_every_question(house, tmp_path, monkeypatch):
+    loaded, load = [], generate.load_captioner
+
+    def counted(folder, *arguments, **options):
+        loaded.append(folder)
+        return load(folder, *arguments, **options)
+
+    monkeypatch.setattr(generate, "load_captioner", counted)
+    rows = with_controls(house, tmp_path / "tiny.parquet", seeds=(0, 1))
+    assert set(rows) == {
+        (condition, f"descriptions:P{i}", seed)
+        for condition in CONTROLS["conditions"]
+        for i in range(2, 9)
+        for seed in (0, 1)
+    }
+    assert len(loaded) == 2
+    assert not (tmp_path / "tiny.state").exists()
+    # The headline is what it is without controls.
+    plain = predict(house, tmp_path / "plain.parquet", seeds=(0, 1))
+    assert plain == [row for key, row in rows.items() if key[0] == "sequence"]
+
+
+def test_shuffled_answers_are_those_to_the_shuffled_proteins(house, tmp_path, monkeypatch):
+    original, read = Captioner.generate, []
+
+    def watched(self, prompts, states, limit):
+        read.extend(states)
+        return original(self, prompts, states, limit)
+
+    monkeypatch.setattr(Captioner, "generate", watched)
+    rows = with_controls(house, tmp_path / "tiny.parquet", conditions=["sequence", "shuffled"])
+    # A random model says much the same of all proteins, so what it reads is looked at as well.
+    names = [f"P{i}" for i in range(2, 9)]
+    stores = [EmbeddingStore(house / f"store-2-{kind}") for kind in ("proteins", "shuffled")]
+    for store, seen in zip(stores, (read[:7], read[7:]), strict=True):
+        expected = {tuple(store[name].flatten().tolist()) for name in names}
+        assert {tuple(states.flatten().tolist()) for states in seen} == expected
+    assert not torch.allclose(stores[0]["P2"], stores[1]["P2"])
+    captioner, builder, _ = load_captioner(house / "models" / "0", house / "language_model")
+    for name in names:
+        row, main = (rows[c, f"descriptions:{name}", 0] for c in ("shuffled", "sequence"))
+        states = stores[1][name]
+        ((ids, reason),) = captioner.generate([builder.prompt(TURNS, len(states))], [states], 12)
+        assert (row["prediction"], row["finish_reason"]) == (builder.decode(ids), reason)
+        assert (row["prompt"], row["reference"]) == (main["prompt"], main["reference"])
+
+
+def test_blind_prompts_have_no_protein(house, tmp_path, monkeypatch):
+    rows = with_controls(house, tmp_path / "tiny.parquet", conditions=["blind"])
+    assert {row["prompt"] for row in rows.values()} == {
+        "<|im_start|>system\nBe brief.<|im_end|>\n"
+        "<|im_start|>user\nProtein:<|im_end|>\n<|im_start|>assistant\n"
+    }
+    captioner, builder, _ = load_captioner(house / "models" / "0", house / "language_model")
+    ((ids, _),) = captioner.generate([builder.prompt(TURNS, 0)], None, 12)
+    assert {row["prediction"] for row in rows.values()} == {builder.decode(ids)}
+    # One prompt, one answer, although seven proteins have it.
+    written, original = [], Captioner.generate
+
+    def counted(self, prompts, *arguments):
+        written.extend(prompts)
+        return original(self, prompts, *arguments)
+
+    monkeypatch.setattr(Captioner, "generate", counted)
+    with_controls(house, tmp_path / "again.parquet", conditions=["blind"])
+    assert len(written) == 1
+
+
+def test_controls_can_be_run_on_fewer_examples(house, tmp_path):
+    rows = with_controls(house, tmp_path / "few.parquet", control_examples=2)
+    whole = with_controls(house, tmp_path / "whole.parquet")
+    assert set(rows) < set(whole)
+    assert all(whole[key] == row for key, row in rows.items())
+    counts = {}
+    for (condition, *_), row in rows.items():
+        counts[condition, row["fold"]] = counts.get((condition, row["fold"]), 0) + 1
+    assert counts == {
+        ("sequence", "test_in_distribution"): 3,
+        ("sequence", "test_low_homology"): 4,
+        **{
+            (condition, fold): 2
+            for condition in ("shuffled", "blind")
+            for fold in ("test_in_distribution", "test_low_homology")
+        },
+    }
+    ids = {c: {name for cond, name, _ in rows if cond == c} for c in ("shuffled", "blind")}
+    assert ids["shuffled"] == ids["blind"]
+
+
+def test_an_interrupted_control_goes_on_where_it_stopped(house, tmp_path, monkeypatch):
+    with_controls(house, tmp_path / "whole.parquet")
+    original, calls = Captioner.generate, []
+
+    def counted(self, *arguments):
+        calls.append(arguments[0])
+        if len(calls) == stop:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Captioner, "generate", counted)
+    stop = 0
+    with_controls(house, tmp_path / "counted.parquet")
+    batches, stop = len(calls), len(calls) - 1
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):
+        with_controls(house, tmp_path / "tiny.parquet", state=tmp_path / "state")
+    assert {path.name for path in (tmp_path / "state" / "0").iterdir()} == {"sequence", "shuffled"}
+    calls.clear()
+    stop = 0
+    with_controls(house, tmp_path / "tiny.parquet", state=tmp_path / "state")
+    assert len(calls) == 2 < batches
+    assert sha256_file(tmp_path / "tiny.parquet") == sha256_file(tmp_path / "whole.parquet")
+
+
+def test_corpora_in_one_table_are_answered_by_name(house, tmp_path):
+    both = {"conversations": house / "both.parquet"}
+    rows = predict(house, tmp_path / "all.parquet", **both)
+    assert {row["task"] for row in rows} == {"describe", "answer"}
+    qa = predict(house, tmp_path / "qa.parquet", corpora=["qa"], **both)
+    assert [row["id"] for row in qa] == [f"qa:P{i}:{n}" for i in (2, 5) for n in (0, 1)]
+    assert qa == [row for row in rows if row["task"] == "answer"]
+    assert qa[0]["prompt"] == (
+        "<|im_start|>user\n<protein_sequence>\nWhat does it bind?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+    with pytest.raises(InputError, match="no conversation of corpus knowledge"):
+        predict(house, tmp_path / "x.parquet", corpora=["knowledge"], **both)
+
+
+def test_conditions_that_cannot_be_met_are_errors(house, tmp_path):
+    with pytest.raises(InputError, match="conditions is swapped; allowed: sequence, shuffled, bl"):
+        predict(house, tmp_path / "x.parquet", conditions=["sequence", "swapped"])
+    with pytest.raises(InputError, match="conditions is empty"):
+        predict(house, tmp_path / "x.parquet", conditions=[])
+    with pytest.raises(InputError, match="no embeddings of shuffled proteins"):
+        predict(house, tmp_path / "x.parquet", **CONTROLS)
+    with pytest.raises(InputError, match="trained on other embeddings"):
+        other = embed(house, layer=1, proteins="shuffled")
+        with_controls(house, tmp_path / "x.parquet", shuffled_store=other)
+    assert not (tmp_path / "x.parquet").exists()
+
+
+def test_no_batch_runs_before_all_are_planned(house, tmp_path, monkeypatch):
+    """A control whose prompts exceed the budget is found out before the headline is generated."""
+    write_proteins(house / "short.parquet", {f"P{i}": "M" * 5 for i in range(9)})
+    # Five residues and the two tokens around them.
+    longest = len(load_prompt_builder(house / "language_model").prompt(TURNS, 7)) + 12
+    small = {"store": embed(house, proteins="short"), "batch_tokens": longest}
+    predict(house, tmp_path / "short.parquet", **small)
+    monkeypatch.setattr(Captioner, "generate", None)
+    with pytest.raises(InputError, match=f"does not fit into batches of {longest}"):
+        with_controls(house, tmp_path / "x.parquet", **small)

@@ -7,7 +7,7 @@ from helpers_evaluation import write_predictions, write_split
 from protscribe.atomic import sha256_file
 from protscribe.errors import InputError
 from protscribe.evaluation.metrics import collect_metrics, score_predictions
-from protscribe.evaluation.runs import DIFFERENCE_SUFFIX
+from protscribe.evaluation.runs import CONTROL_SUFFIX, DIFFERENCE_SUFFIX
 from protscribe.schemas import TABLES
 from protscribe.tables import read_table
 from tiny_models import write_tiny_bert
@@ -27,8 +27,11 @@ PREDICTED = {
 }
 
 
-def write_all(folder, bert, predicted=PREDICTED, seeds=(0,)):
-    """Write predictions and scores of some predictors; return the two lists of files."""
+def write_all(folder, bert, predicted=PREDICTED, seeds=(0,), controls=()):
+    """Write predictions and scores of some predictors; return the two lists of files.
+
+    The system also answers about the proteins of `controls` under the condition shuffled.
+    """
     predictions, scores = [], []
     for predictor, texts in predicted.items():
         rows = [
@@ -41,6 +44,11 @@ def write_all(folder, bert, predicted=PREDICTED, seeds=(0,)):
             }
             for accession, text in texts.items()
             for seed in (seeds if predictor == "system" else (0,))
+        ]
+        rows += [
+            row | {"condition": "shuffled", "prediction": "Binds " + row["prediction"]}
+            for row in rows
+            if predictor == "system" and row["accession"] in controls
         ]
         steps = 25 if predictor == "system" else 0
         path = folder / f"{predictor}.parquet"
@@ -90,6 +98,7 @@ def test_scores_hold_every_metric_of_every_answer(run):
     rows = read_table(run[2][0], "scores").to_pylist()
     metrics = {row["metric"] for row in rows}
     assert metrics >= {"exact_match", "rouge_l", "sentence_bleu_4", "bertscore_f1_rescaled"}
+    assert metrics >= {"token_f1", "content_f1"}
     assert len(rows) == len(metrics) * len(REFERENCES)
     assert all(row["value"] is not None for row in rows)
 
@@ -138,6 +147,46 @@ def test_differences_to_the_nearest_neighbour_are_paired(run):
     assert found["value"] == pytest.approx(own["value"] - base["value"])
     assert ("nearest_neighbour", fold, f"chrf{DIFFERENCE_SUFFIX}") not in rows
     assert ("system", fold, f"bertscore_f1_floor{DIFFERENCE_SUFFIX}") not in rows
+
+
+def test_controls_are_compared_with_the_same_questions_under_sequence(tmp_path, bert):
+    controls = ("P1", "P3", "P4")
+    files = write_all(tmp_path, bert, seeds=(0, 1), controls=controls)
+    _, paths = collect(tmp_path, *files)
+    rows = {
+        (row["predictor"], row["fold"], row["condition"], row["metric"]): row
+        for row in read_table(paths[1], "metrics").to_pylist()
+    }
+    own = "system", "test_low_homology", "shuffled"
+    assert {key[0] for key in rows if key[2] == "shuffled"} == {"system"}
+    for metric in ("chrf", "rouge_l", "content_f1"):
+        row = rows[*own, metric]
+        assert (row["n"], row["clusters"], row["seeds"]) == (2, 2, 2)
+        # What the other rows would be if nothing but the control's proteins were in them.
+        chosen = {n: {a: t[a] for a in controls} for n, t in PREDICTED.items()}
+        folder = tmp_path / f"chosen-{metric}"
+        folder.mkdir()
+        alone, _ = collect(folder, *write_all(folder, bert, chosen))
+        for base, suffix in (("system", CONTROL_SUFFIX), ("nearest_neighbour", DIFFERENCE_SUFFIX)):
+            difference = rows[*own, metric + suffix]
+            # Words weigh by all references of the table, and here there are fewer.
+            if metric != "content_f1":
+                expected = row["value"] - alone[base, "test_low_homology", metric]["value"]
+                assert difference["value"] == pytest.approx(expected)
+            assert difference["signature"] == row["signature"]
+            assert difference["low"] <= difference["value"] <= difference["high"]
+    assert not any(key[3].endswith(CONTROL_SUFFIX) for key in rows if key[2] == "sequence")
+    # The headline does not change by what is run beside it.
+    (tmp_path / "plain").mkdir()
+    plain, _ = collect(tmp_path / "plain", *write_all(tmp_path / "plain", bert, seeds=(0, 1)))
+    for (predictor, fold, metric), row in plain.items():
+        # The vectors behind BERTScore may differ in a last digit by what is encoded with them.
+        found = rows[predictor, fold, "sequence", metric]
+        numbers = ("value", "low", "high")
+        assert [found[n] for n in numbers] == pytest.approx([row[n] for n in numbers], abs=1e-3)
+        assert {k: found[k] for k in found if k not in numbers} == {
+            k: row[k] for k in row if k not in numbers
+        }
 
 
 def test_tsv_holds_the_same_table(run):

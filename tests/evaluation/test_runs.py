@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 
 from helpers_evaluation import write_predictions
@@ -44,6 +45,23 @@ def test_same_ids_pass_whatever_the_tasks_that_only_one_can_do(tmp_path):
     check_same_ids([read(tmp_path, "a", ROWS), read(tmp_path, "b", ROWS + extra)])
 
 
+def test_controls_may_be_run_on_some_of_the_ids(tmp_path):
+    control = [ROWS[0] | {"condition": "shuffled"}]
+    runs = [read(tmp_path, name, ROWS + control) for name in ("a", "b")]
+    check_same_ids([*runs, read(tmp_path, "c", ROWS)])
+    more = [row | {"condition": "shuffled"} for row in ROWS]
+    with pytest.raises(InputError, match="same predict.control_examples for all systems"):
+        check_same_ids([*runs, read(tmp_path, "d", ROWS + more)])
+
+
+def test_a_control_of_what_is_not_asked_is_an_error(tmp_path):
+    stray = ROWS[0] | {"condition": "blind", "id": "descriptions:P9", "accession": "P9"}
+    with pytest.raises(InputError, match="descriptions:P9 .* which nothing predicts under"):
+        check_same_ids([read(tmp_path, "a", [*ROWS, stray])])
+    # A predictor of controls alone has nothing to be compared with, which is no error.
+    check_same_ids([read(tmp_path, "b", [stray])])
+
+
 def test_a_missing_id_is_an_error_that_names_it(tmp_path):
     runs = [read(tmp_path, "a", ROWS), read(tmp_path, "b", ROWS[:1])]
     with pytest.raises(InputError, match=r"a \(training seed 0\) has descriptions:P2 .* b"):
@@ -86,6 +104,34 @@ def test_scores_must_belong_to_the_predictions(tmp_path, scored, predictor, mess
     scores = write_scores(tmp_path / "s.parquet", scored, predictor)
     with pytest.raises(InputError, match=message):
         read_run(predictions, scores)
+
+
+def test_scores_are_put_to_their_predictions(tmp_path):
+    rows = [row | {"training_seed": seed} for seed in (10, 2) for row in ROWS]
+    predictions = write_predictions(tmp_path / "p.parquet", "a", rows)
+    keys = [(f"descriptions:{a}", seed) for a in ("P2", "P1") for seed in (10, 2)]
+    values = {"chrf": [1.0, 2.0, None, 4.0], "exact_match": [5.0, 6.0, 7.0, 8.0]}
+    whole = [
+        {
+            "predictor": "a",
+            "task": "describe",
+            "fold": "test_low_homology",
+            "condition": "sequence",
+            "id": name,
+            "training_seed": seed,
+            "metric": metric,
+            "value": value,
+        }
+        for metric, column in values.items()
+        for (name, seed), value in zip(keys, column, strict=True)
+    ]
+    write_table(tmp_path / "s.parquet", "scores", whole)
+    run = read_run(predictions, tmp_path / "s.parquet")
+    places = {(row["id"], row["training_seed"]): i for i, row in enumerate(run.rows)}
+    for metric, column in values.items():
+        for key, value in zip(keys, column, strict=True):
+            expected = np.nan if value is None else value
+            assert run.values[metric][places[key]] == pytest.approx(expected, nan_ok=True)
 
 
 def test_the_training_must_be_stated(tmp_path):

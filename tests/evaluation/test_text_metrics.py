@@ -49,6 +49,15 @@ def test_corpus_score_from_summed_counts_is_sacrebleus(name):
         assert metric.score(counts[chosen].sum(axis=0)) == pytest.approx(expected.score, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", CORPUS_METRICS)
+def test_counts_do_not_depend_on_how_many_are_counted_at_a_time(name, monkeypatch):
+    metric = CorpusMetric(name)
+    whole = metric.statistics(PREDICTIONS, REFERENCES)
+    monkeypatch.setattr("protscribe.evaluation.text_metrics.PAIRS_AT_ONCE", 2)
+    assert (metric.statistics(PREDICTIONS, REFERENCES) == whole).all()
+    assert len(whole) == len(PREDICTIONS)
+
+
 def test_sentence_scores_are_sacrebleus():
     scores = score_texts(PREDICTIONS, REFERENCES)
     for i, (prediction, reference) in enumerate(zip(PREDICTIONS, REFERENCES, strict=True)):

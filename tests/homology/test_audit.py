@@ -4,6 +4,7 @@ import random
 import pytest
 
 from helpers_data import natural_protein, plant_homologue, write_proteins, write_split
+from helpers_evaluation import write_conversations
 from protscribe.corpora.descriptions import make_descriptions
 from protscribe.errors import InputError
 from protscribe.homology import mmseqs
@@ -27,6 +28,7 @@ def house(tmp_path):
             self.facts = {}
             self.out = tmp_path / "audit.json"
             self.conversations = tmp_path / "descriptions.parquet"
+            self.qa = []
 
         def write(self):
             self.proteins = write_proteins(tmp_path / "p.parquet", self.sequences, **self.facts)
@@ -35,6 +37,8 @@ def house(tmp_path):
 
         def audit(self, **criterion):
             paths = [self.conversations]
+            if self.qa:
+                paths.append(write_conversations(tmp_path / "qa.parquet", self.qa))
             rule = {**CRITERION, **criterion}
             audit_split(self.proteins, self.split, paths, self.out, criterion=rule, threads=1)
             return json.loads(self.out.read_text())
@@ -177,3 +181,82 @@ def test_without_a_low_homology_fold(house):
     house.folds = dict.fromkeys(house.folds, "train")
     house.write()
     assert house.audit()["search"]["hits_up_to_loose_evalue"] == 0
+
+
+def asked(house, accession, pubmed_id, answer="Zinc."):
+    """Return a conversation of the corpus of questions and answers."""
+    return {
+        "id": f"qa:{accession}:{pubmed_id}",
+        "accession": accession,
+        "fold": house.folds[accession],
+        "corpus": "qa",
+        "task": "answer",
+        "pubmed_id": pubmed_id,
+        "answer": answer,
+    }
+
+
+def evidence(pubmed_id):
+    return {"statement": "Binds.", "eco": "ECO:0000269", "pubmed_id": pubmed_id}
+
+
+def test_publications_behind_conversations_are_counted(house):
+    genome = reference("9", "NUCLEOTIDE SEQUENCE [LARGE SCALE GENOMIC DNA]")
+    house.facts = {
+        "P00": {"references": [reference("7"), genome]},
+        "P10": {"references": [reference("8")]},
+        "P12": {"references": [genome]},
+    }
+    pairs = [("P00", "7"), ("P08", "7"), ("P10", "8"), ("P12", "8"), ("P00", "9"), ("P12", "9")]
+    house.qa = [asked(house, *names, answer=str(n)) for n, names in enumerate(pairs)]
+    house.qa += [asked(house, "P01", None), asked(house, "P13", None)]
+    house.write()
+    audit = house.audit()
+    assert audit["conversations"]["qa"]["train"] == 3
+    found = audit["publications"]["qa"]
+    assert (found["conversations_without"], found["distinct"]) == (2, 3)
+    shared = {pair: count for pair, count in found["shared"].items() if count}
+    assert shared == {
+        "train and validation": 1,
+        "train and test_low_homology": 1,
+        "test_in_distribution and test_low_homology": 1,
+    }
+    # The genome is shared as well, and says nothing of function.
+    scoped = {pair: count for pair, count in found["shared_function_scoped"].items() if count}
+    assert scoped == {pair: 1 for pair in shared if pair != "train and test_low_homology"}
+    assert audit["publications"]["descriptions"]["conversations_without"] == len(FOLDS)
+    # The two without a publication are the same question and answer.
+    assert audit["shared_conversations"]["qa"]["train and test_low_homology"] == 1
+    assert sum(audit["shared_conversations"]["descriptions"].values()) == 0
+
+
+@pytest.mark.parametrize("victim", ["P00", "P08"])
+@pytest.mark.parametrize("tested", ["P10", "P14"])
+@pytest.mark.parametrize(
+    "facts", [{"references": [reference("7")]}, {"function_evidence": [evidence("7")]}]
+)
+def test_a_publication_about_a_test_protein_fails_the_audit(house, victim, tested, facts):
+    house.facts = {tested: facts}
+    house.qa = [asked(house, victim, "7"), asked(house, "P01", "8")]
+    house.write()
+    with pytest.raises(InputError, match=r"qa\.parquet: 1 training or validation conv") as error:
+        house.audit()
+    assert f"qa:{victim}:7 ({house.folds[victim]}) stands on PubMed 7" in str(error.value)
+    assert f"describes {tested} ({house.folds[tested]})" in str(error.value)
+    assert not house.out.exists()
+
+
+def test_a_publication_found_by_name_on_both_sides_fails_the_audit(house):
+    house.qa = [asked(house, "P00", "7"), asked(house, "P14", "7", answer="Iron.")]
+    house.write()
+    with pytest.raises(InputError, match="PubMed 7, which describes P14"):
+        house.audit()
+
+
+def test_many_leaks_are_counted_and_the_first_shown(house):
+    house.facts = {"P14": {"references": [reference("7")]}}
+    house.qa = [asked(house, f"P{i:02}", "7") for i in range(6)]
+    house.write()
+    with pytest.raises(InputError, match=": 6 training or validation conv") as error:
+        house.audit()
+    assert str(error.value).count("stands on PubMed") == 3

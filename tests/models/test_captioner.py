@@ -122,6 +122,32 @@ def test_wrong_number_of_placeholders_is_found_before_anything_runs(captioner, p
         captioner.embed(ids, torch.ones_like(ids), [torch.randn(3, 8)])
 
 
+def test_a_language_model_alone_answers_as_one_with_a_connector(folder, captioner):
+    alone = Captioner(captioner.language_model, None, captioner.end_of_turn_id)
+    prompts = [[5, 6, 7], [8, 9]]
+    answers = alone.generate(prompts, None, 8)
+    assert answers == captioner.generate(prompts, None, 8)
+    model = load_language_model(folder, precision="float32")
+    for prompt, (ids, _) in zip(prompts, answers, strict=True):
+        wanted = model.generate(torch.tensor([prompt]), max_new_tokens=8, do_sample=False)
+        assert wanted[0, len(prompt) :].tolist()[: len(ids)] == ids
+    ids = torch.tensor([[5, 6, 7, 8]])
+    loss, count = alone.answer_loss(ids, torch.ones_like(ids), ids, None)
+    wanted = model(ids, labels=ids).loss
+    torch.testing.assert_close(loss / count, wanted)
+
+
+def test_proteins_and_prompts_must_fit(captioner):
+    alone = Captioner(captioner.language_model, None, captioner.end_of_turn_id)
+    with_place, without = [[5, PLACEHOLDER_ID, PLACEHOLDER_ID]], [[5, 6]]
+    with pytest.raises(InputError, match="there is no protein"):
+        captioner.generate(with_place, None, 3)
+    with pytest.raises(InputError, match="has no connector and reads no proteins"):
+        alone.generate(without, [torch.randn(2, 8)], 3)
+    with pytest.raises(InputError, match="1 prompts but 2 proteins"):
+        captioner.generate(with_place, [torch.randn(2, 8)] * 2, 3)
+
+
 def test_widths_must_agree(folder):
     model = load_language_model(folder, precision="float32")
     with pytest.raises(InputError, match="the connector gives 31 numbers a token"):
@@ -142,4 +168,5 @@ def test_prompt_of_training_equals_prompt_of_inference(folder):
         {"role": "user", "content": "<protein_sequence>"},
         {"role": "assistant", "content": "Binds DNA."},
     ]
-    assert builder.example(turns, 4).prompt_ids == builder.prompt(turns[:-1], 4)
+    prompt = builder.prompt(turns[:-1], 4)
+    assert builder.example(turns, 4).input_ids[: len(prompt)] == prompt

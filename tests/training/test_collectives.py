@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers_training import build_house, tiny_system, write_connector
+from helpers_training import RESAMPLER, build_house, tiny_system, write_connector
 from protscribe.atomic import write_json
 from protscribe.training.collectives import gather_rows, sum_gradients, sum_number, world
 
@@ -23,6 +23,11 @@ CASES = {
     "two-term": ("align", {"loss": "two_term", "learn_temperature": True, "epochs": 3}, {}),
     # Three batches a step on two processes, and a last step with but one.
     "instruction": ("tune", None, {"batch_tokens": 250, "batches_per_step": 3}),
+    "captioning": (
+        "align",
+        {"objective": "captioning", "batch_tokens": 250, "examples_per_step": 5},
+        {},
+    ),
 }
 
 
@@ -39,8 +44,10 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gradients")
     for name, (stage, align, tune) in CASES.items():
         system = without_dropout(align, **tune)
-        write_connector(house, "x", system)
-        write_json(folder / f"{name}.json", asdict(house.job(stage, "x", system)))
+        if name == "captioning":
+            system["connector"] = dict(RESAMPLER)
+        write_connector(house, name, system)
+        write_json(folder / f"{name}.json", asdict(house.job(stage, name, system)))
     for processes in (1, 2):
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
         command += ["--local-addr", "127.0.0.1", "--nproc-per-node", str(processes)]

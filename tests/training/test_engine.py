@@ -6,7 +6,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from transformers import AutoModelForCausalLM
 
-from helpers_training import build_house, tiny_system, write_connector
+from helpers_training import build_house, captioning_system, tiny_system, write_connector
 from protscribe.atomic import read_json, sha256_file, write_json
 from protscribe.errors import InputError
 from protscribe.models.checkpoint import load_captioner
@@ -30,9 +30,9 @@ def fresh_accelerator():
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def trainer(house, state, system=None, precision="no", **tune):
+def trainer(house, state, system=None, precision="no", stage="tune", **tune):
     system = system or tiny_system(**tune)
-    job = house.job("tune", "x", system)
+    job = house.job(stage, "x", system)
     return Trainer(
         build_objective(job, "cpu"),
         job.settings,
@@ -53,6 +53,17 @@ def test_the_last_batches_of_an_epoch_are_not_lost(house, tmp_path):
     assert run.examples_seen() == 14
     steps = [loss.step for loss in progress.losses if loss.split == "train"]
     assert steps == list(range(1, progress.step + 1))
+
+
+def test_a_step_of_so_many_examples_weighs_them_alike_in_any_batches(house, tmp_path):
+    losses = []
+    for tokens in (250, 10**6):
+        system = captioning_system(batch_tokens=tokens, examples_per_step=6, epochs=1)
+        run = trainer(house, tmp_path / str(tokens), system, stage="align")
+        assert [sum(map(len, step)) for step in run.objective.steps(0)] == [6, 6, 2]
+        losses.append([loss.loss for loss in run.train().losses])
+    assert len(losses[0]) == 5
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
 def test_the_number_of_steps_can_be_capped(house, tmp_path):
@@ -98,14 +109,26 @@ def test_a_loss_is_that_of_all_its_tokens(house, tmp_path):
 NO_DROPOUT = {"rank": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear"}
 
 
-def test_going_on_after_any_step_equals_not_stopping(house, tmp_path):
-    settings = {"batch_tokens": 250, "batches_per_step": 2, "epochs": 3, "evaluate_every": 2}
-    straight = trainer(house, tmp_path / "straight", **settings)
+SHORT = {"batch_tokens": 250, "epochs": 3, "evaluate_every": 2}
+
+
+@pytest.mark.parametrize(
+    ("stage", "system"),
+    [
+        ("tune", tiny_system(**SHORT)),
+        ("tune", tiny_system(**SHORT, examples_per_step=6)),
+        ("align", tiny_system({"objective": "captioning", **SHORT})),
+        ("align", captioning_system(**SHORT, examples_per_step=5)),
+    ],
+)
+def test_going_on_after_any_step_equals_not_stopping(house, tmp_path, stage, system):
+    straight = trainer(house, tmp_path / "straight", system, stage=stage)
     wanted = straight.train()
+    assert straight.steps > 3
     state = tmp_path / "stopped"
     # Stopped after each step in turn, each time in a trainer that knows nothing.
     for stop in range(1, straight.steps + 1):
-        run = trainer(house, state, **settings)
+        run = trainer(house, state, system, stage=stage)
         run.optimizer.register_step_post_hook(Stop(run, stop))
         try:
             progress = run.train()

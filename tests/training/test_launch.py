@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers_training import build_house, tiny_system
+from helpers_training import build_house, captioning_system, tiny_system
 from protscribe.atomic import sha256_file, write_json
 from protscribe.errors import InputError
 from protscribe.models.checkpoint import load_captioner
@@ -38,10 +38,21 @@ def system():
 
 
 @pytest.fixture(scope="module")
+def captioning():
+    return captioning_system(**LONG | {"epochs": 20})
+
+
+@pytest.fixture(scope="module")
 def undisturbed(house, system):
     for stage in ("align", "tune"):
         run_training(house.job(stage, "undisturbed", system), processes=1, device="cpu")
     return house.root / "undisturbed"
+
+
+@pytest.fixture(scope="module")
+def captioned(house, captioning):
+    run_training(house.job("align", "captioned", captioning), processes=1, device="cpu")
+    return house.root / "captioned"
 
 
 def files(folder):
@@ -84,11 +95,25 @@ def test_everything_is_in_its_place_and_the_state_is_gone(undisturbed, house, sy
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", ["align", "tune"])
 def test_killed_and_taken_up_again_gives_the_same_bytes(house, system, undisturbed, stage):
-    name = f"killed-{stage}"
-    job = house.job(stage, name, system, save_seconds=0)
+    job = house.job(stage, f"killed-{stage}", system, save_seconds=0)
     if stage == "tune":
         connector = str(undisturbed / "align" / "connector.safetensors")
         job = replace(job, inputs=job.inputs | {"connector": connector})
+    check_killed(house, job, undisturbed)
+
+
+@pytest.mark.slow
+def test_captioning_killed_and_taken_up_again_gives_the_same_bytes(house, captioning, captioned):
+    job = house.job("align", "killed-captioning", captioning, save_seconds=0)
+    check_killed(house, job, captioned)
+    losses = (captioned / "align" / "losses.tsv").read_text().splitlines()
+    trained = [float(line.split("\t")[3]) for line in losses if "\ttrain\t" in line]
+    assert trained[-1] < trained[0]
+
+
+def check_killed(house, job, undisturbed):
+    """Kill a training twice, let it finish, and compare its files with an undisturbed one's."""
+    name = Path(job.output).parent.name
     state = Path(job.state)
     write_json(house.root / f"{name}.json", asdict(job))
     command = [sys.executable, "-c", LAUNCH, str(house.root / f"{name}.json")]

@@ -1,21 +1,19 @@
 """A system learns from the sequence: what it says follows the order of residues."""
 
-import random
 from pathlib import Path
 
 import pytest
 
 from planted_motif import COPIES, MOTIFS, motif_settings, word_of
-from protscribe.atomic import read_json, sha256_text
-from protscribe.embeddings.store import EmbeddingStore, embed_proteins
-from protscribe.evaluation.generate import predict_system
-from protscribe.tables import read_metadata, read_table, write_table
+from protscribe.atomic import read_json
+from protscribe.tables import read_table
 from tiny_runs import run, write_settings
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 SEED = 0
-PREDICTIONS = "results/predictions/motif.parquet"
+SYSTEMS = ("motif", "asked")
+PREDICTIONS = "results/predictions/{}.parquet"
 CHANCE = 1 / len(MOTIFS)
 
 
@@ -24,69 +22,23 @@ def finished(tmp_path_factory) -> Path:
     """Folder of a run up to the predictions, one job at a time."""
     folder = tmp_path_factory.mktemp("motif")
     config = write_settings(folder / "motif.yaml", motif_settings(folder / "inputs", SEED))
-    answer = run(folder, config, "--jobs", "1", PREDICTIONS)
+    targets = [PREDICTIONS.format(system) for system in SYSTEMS]
+    answer = run(folder, config, "--jobs", "1", *targets)
     assert answer.returncode == 0, answer.stdout
     return folder
 
 
-@pytest.fixture(scope="module")
-def shuffled(finished, tmp_path_factory) -> Path:
-    """The finished system's predictions for the same proteins with their residues shuffled."""
-    folder = tmp_path_factory.mktemp("shuffled")
-    results, models = finished / "results", finished / "resources" / "models"
-    proteins = results / "tables" / "proteins.parquet"
-    rows = read_table(proteins, "proteins").to_pylist()
-    rng = random.Random(SEED)
-    for row in rows:
-        row["sequence"] = "".join(rng.sample(row["sequence"], row["length"]))
-        row["sequence_hash"] = sha256_text(row["sequence"])
-    write_table(folder / "proteins.parquet", "proteins", rows, read_metadata(proteins))
-    (store,) = (results / "embeddings" / "proteins").iterdir()
-    manifest = EmbeddingStore(store).manifest
-    embed_proteins(
-        folder / "proteins.parquet",
-        models / "encoder",
-        folder / "store",
-        cache=folder / "cache",
-        batch_tokens=16384,
-        shard_tokens=1_000_000,
-        device="cpu",
-        threads=1,
-        **{key: manifest[key] for key in ("layer", "max_residues", "special_tokens", "dtype")},
-    )
-    predict_system(
-        {SEED: results / "systems" / "motif" / str(SEED) / "model"},
-        models / "reader",
-        folder / "store",
-        [results / "corpora" / "prompts" / "motif.parquet"],
-        folder / "predictions.parquet",
-        predictor="motif",
-        max_new_tokens=20,
-        reference_max_tokens=None,
-        batch_tokens=8192,
-        state=folder / "state",
-        device="cpu",
-        threads=1,
-    )
-    return folder / "predictions.parquet"
-
-
-def hits(path: Path) -> dict[str, list[bool]]:
-    """Return for each fold whether each protein's prediction holds the word of its reference."""
-    found: dict[str, list[bool]] = {}
-    for row in read_table(path, "predictions").to_pylist():
-        assert word_of(row["reference"]) in MOTIFS
-        right = word_of(row["prediction"]) == word_of(row["reference"])
-        found.setdefault(row["fold"], []).append(right)
+def words(folder: Path, system: str, condition: str) -> dict[str, list[tuple[str | None, str]]]:
+    """Return for each fold the word of each prediction and that of its reference."""
+    found: dict[str, list[tuple[str | None, str]]] = {}
+    table = read_table(folder / PREDICTIONS.format(system), "predictions")
+    for row in table.to_pylist():
+        if row["condition"] == condition:
+            reference = word_of(row["reference"])
+            assert reference in MOTIFS
+            found.setdefault(row["fold"], []).append((word_of(row["prediction"]), reference))
     assert set(found) == {"test_in_distribution", "test_low_homology"}
     return found
-
-
-def at_chance(found: dict[str, list[bool]]) -> bool:
-    """Return whether the accuracy over all folds is within three deviations of guessing."""
-    right = [hit for fold in found.values() for hit in fold]
-    deviation = (CHANCE * (1 - CHANCE) / len(right)) ** 0.5
-    return abs(sum(right) / len(right) - CHANCE) <= 3 * deviation
 
 
 def test_classes_differ_in_order_alone(finished):
@@ -97,18 +49,21 @@ def test_classes_differ_in_order_alone(finished):
         assert all(row["sequence"].count(residue) == COPIES for residue in motif)
 
 
-def test_held_out_proteins_are_told_apart(finished):
-    found = hits(finished / PREDICTIONS)
-    for fold, right in found.items():
-        assert len(right) >= 30
-        assert sum(right) / len(right) > 0.9, fold
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_held_out_proteins_are_told_apart(finished, system):
+    for fold, pairs in words(finished, system, "sequence").items():
+        assert len(pairs) >= 30
+        assert sum(said == right for said, right in pairs) / len(pairs) > 0.9, fold
 
 
-def test_shuffled_proteins_are_guessed(shuffled):
-    words = [word_of(row["prediction"]) for row in read_table(shuffled, "predictions").to_pylist()]
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_shuffled_proteins_are_guessed(finished, system):
+    pairs = [pair for pairs in words(finished, system, "shuffled").values() for pair in pairs]
     # It still says one of the words, which is what makes chance the mark to compare with.
-    assert words.count(None) <= 0.1 * len(words)
-    assert at_chance(hits(shuffled))
+    assert sum(said is None for said, _ in pairs) <= 0.1 * len(pairs)
+    deviation = (CHANCE * (1 - CHANCE) / len(pairs)) ** 0.5
+    accuracy = sum(said == right for said, right in pairs) / len(pairs)
+    assert abs(accuracy - CHANCE) <= 3 * deviation
 
 
 def test_alignment_alone_reads_the_encoder(finished):
@@ -116,3 +71,8 @@ def test_alignment_alone_reads_the_encoder(finished):
     align = finished / "results" / "systems" / "motif" / str(SEED) / "align"
     summary = read_json(align / "summary.json")
     assert summary["best_validation_loss"] < 0.3 * summary["first_validation_loss"]
+
+
+def test_the_question_is_what_the_protein_is_asked(finished):
+    table = read_table(finished / PREDICTIONS.format("asked"), "predictions")
+    assert all("<protein_sequence>\nWhat" in row["prompt"] for row in table.to_pylist())

@@ -16,13 +16,15 @@ from tiny_runs import differing, planned, result_files, run, write_settings
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 AFTER_TUNE = {"tune", "predict", "score_predictions", "collect_metrics"}
+BASELINES = {"nearest_neighbour", "most_frequent", "language_model_tiny_llama"}
 PAGES = {"plot_results", "write_report", "record_provenance"}
 
 
 def test_results_are_whole(finished):
     results = finished.folder / "results"
     metrics = read_table(results / "metrics.parquet", "metrics").to_pandas()
-    assert set(metrics.predictor) == {"prot2text_v2", "nearest_neighbour", "most_frequent"}
+    assert set(metrics.predictor) == {"prot2text_v2", "protein2text", *BASELINES}
+    assert set(metrics.task) == {"answer", "describe"}
     assert set(metrics.fold) == {"test_in_distribution", "test_low_homology"}
     assert (metrics.low <= metrics.value + 1e-9).all()
     assert (metrics.value <= metrics.high + 1e-9).all()
@@ -35,13 +37,37 @@ def test_results_are_whole(finished):
     assert set(provenance["models"]) == {"tiny_esm", "tiny_llama", "tiny_bert"}
 
 
-def test_every_test_protein_has_one_prediction_per_predictor(finished):
+def test_every_test_question_has_one_prediction_per_predictor(finished):
     results = finished.folder / "results"
-    split = read_table(results / "split" / "split.parquet", "split").to_pylist()
-    tests = sorted(row["accession"] for row in split if (row["fold"] or "").startswith("test_"))
+    corpora = {name: results / "corpora" / f"{name}.parquet" for name in ("descriptions", "qa")}
+    tests = {
+        name: sorted(
+            row["id"]
+            for row in read_table(path, "conversations").to_pylist()
+            if row["fold"].startswith("test_")
+        )
+        for name, path in corpora.items()
+    }
+    assert all(tests.values())
     for path in (results / "predictions").glob("*.parquet"):
         rows = read_table(path, "predictions").to_pylist()
-        assert sorted(row["accession"] for row in rows) == tests
+        asked = ["descriptions"] if path.stem == "prot2text_v2" else ["descriptions", "qa"]
+        wanted = sorted(name for corpus in asked for name in tests[corpus])
+        assert sorted(row["id"] for row in rows if row["condition"] == "sequence") == wanted
+        others = {row["condition"] for row in rows} - {"sequence"}
+        assert others == ({"shuffled", "blind"} if path.stem == "protein2text" else set())
+
+
+def test_writers_are_told_apart_and_their_dropped_pairs_are_listed(finished):
+    results = finished.folder / "results"
+    pairs = read_table(results / "qa" / "pairs.parquet", "qa_pairs").to_pylist()
+    rejects = read_table(results / "rejects" / "filter_qa.parquet", "rejects").to_pylist()
+    assert "template" in {row["writer"] for row in pairs}
+    # A tiny random model writes nothing that could pass.
+    assert "language_model" not in {row["writer"] for row in pairs}
+    assert any(":language_model" in row["key"] for row in rejects)
+    page = (results / "report.html").read_text()
+    assert rejects[0]["reason"] in page
 
 
 def test_rows_in_are_rows_out_and_rejects(finished):
@@ -145,14 +171,6 @@ def test_another_configuration_touches_nothing(copy, tmp_path):
     assert (copy.folder / "results" / "other" / "split" / "audit.json").exists()
     assert result_files(copy.folder) == before
     assert planned(copy.folder, copy.config) == set()
-
-
-def test_paper_scale_plans(tmp_path):
-    entries = tmp_path / "resources" / "uniprot" / "uniprot_sprot.dat.gz"
-    entries.parent.mkdir(parents=True)
-    entries.touch()
-    rules = planned(tmp_path, HOUSE / "config" / "prot2text_v2.yaml")
-    assert {"align", "tune", "predict", "audit_split", "get_model"} <= rules
 
 
 @pytest.mark.parametrize("target", ["data", "split", "corpora", "embeddings", "tuned", "scored"])

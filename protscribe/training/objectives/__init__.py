@@ -7,7 +7,7 @@ A new objective is one module with a subclass of `Objective`, and one line in
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
@@ -17,12 +17,17 @@ from protscribe.training.launch import TrainingJob
 Batch = list[int]
 """Indices of examples."""
 
+Step = list[Batch]
+"""The batches of one optimiser step, over all processes."""
+
+Item = TypeVar("Item")
+
 
 class Objective(ABC):
     """Examples, how they are batched, and the loss of a batch.
 
-    The engine plans global batches first and deals them out to the processes afterwards, so
-    that what is learned does not depend on their number.
+    Steps and their global batches are planned first and dealt out to the processes
+    afterwards, so that what is learned does not depend on their number.
 
     Attributes
     ----------
@@ -33,8 +38,12 @@ class Objective(ABC):
     module: nn.Module
 
     @abstractmethod
+    def steps(self, epoch: int) -> list[Step]:
+        """Return the optimiser steps of an epoch, with each training example exactly once."""
+
     def plan(self, epoch: int) -> list[Batch]:
-        """Return the training batches of an epoch, each example exactly once."""
+        """Return the training batches of an epoch, in order."""
+        return [batch for step in self.steps(epoch) for batch in step]
 
     @abstractmethod
     def validation_plan(self) -> list[Batch]:
@@ -94,10 +103,12 @@ def build_objective(job: TrainingJob, device: str) -> Objective:
         If there is no such objective, or its inputs do not fit.
     """
     # Imported here because each of them subclasses the class above.
+    from protscribe.training.objectives.captioning import CaptioningObjective
     from protscribe.training.objectives.contrastive import ContrastiveObjective
     from protscribe.training.objectives.instruction import InstructionObjective
 
     kinds: dict[str, type[Objective]] = {
+        "captioning": CaptioningObjective,
         "contrastive": ContrastiveObjective,
         "instruction": InstructionObjective,
     }
@@ -105,6 +116,11 @@ def build_objective(job: TrainingJob, device: str) -> Objective:
     if name not in kinds:
         raise InputError(f"{job.stage}.objective is {name!r}; allowed: {', '.join(sorted(kinds))}")
     return kinds[name](job, device)  # type: ignore[call-arg]
+
+
+def in_groups(items: Sequence[Item], size: int) -> list[list[Item]]:
+    """Cut a sequence into groups of `size`; the last one may have fewer."""
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
 def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -30,7 +30,7 @@ from protscribe.tables import read_metadata, read_table
 from protscribe.training.collectives import gather_rows, world
 from protscribe.training.launch import TrainingJob
 from protscribe.training.losses import info_nce, paired_vectors
-from protscribe.training.objectives import Batch, Objective, load_trained
+from protscribe.training.objectives import Batch, Objective, Step, in_groups, load_trained
 
 TEMPERATURE_FLOOR = 0.01
 """Lowest learned temperature, as in CLIP (Radford et al. 2021)."""
@@ -144,7 +144,7 @@ class ContrastiveObjective(Objective):
         self.text_facts = read_metadata(job.inputs["texts"])
         self.means, self.stds = (_matrix(vectors[part]) for part in ("mean", "std"))
         rows = {key: row for row, key in enumerate(vectors["text_hash"].to_pylist())}
-        pairs = _pairs(job.inputs["conversations"], rows, job.inputs["texts"])
+        pairs = _pairs(job.inputs["conversations"], settings["corpora"], rows, job.inputs["texts"])
         self.store.lengths([accession for _, accession, _ in pairs])
         self.pairs = [(accession, text) for _, accession, text in pairs]
         self.train = [i for i, pair in enumerate(pairs) if pair[0] == "train"]
@@ -158,11 +158,12 @@ class ContrastiveObjective(Objective):
         connector = build_connector(job.system["connector"], self.store.dim, self.means.shape[1])
         self.module = ContrastiveModel(connector, settings).to(self.device)
 
-    def plan(self, epoch: int) -> list[Batch]:
-        """Return random batches of nearly equal size."""
+    def steps(self, epoch: int) -> list[Step]:
+        """Return random batches of nearly equal size, ``batches_per_step`` a step."""
         seed = derive_seed(self.job.training_seed, "align", epoch)
         order = np.random.default_rng(seed).permutation(self.train).tolist()
-        return _even_batches(order, self.job.settings["batch_size"])
+        settings = self.job.settings
+        return in_groups(_even_batches(order, settings["batch_size"]), settings["batches_per_step"])
 
     def validation_plan(self) -> list[Batch]:
         """Return the validation pairs in their order; none if there is but one."""
@@ -241,14 +242,14 @@ def _even_batches(order: Sequence[int], size: int) -> list[Batch]:
 
 
 def _pairs(
-    conversations: Sequence[str], rows: Mapping[str, int], vectors: str
+    conversations: Sequence[str], corpora: Sequence[str], rows: Mapping[str, int], vectors: str
 ) -> list[tuple[str, str, int]]:
     """Return the distinct (fold, accession, row of the text's vectors), sorted."""
     pairs = set()
     for path in conversations:
-        table = read_table(path, "conversations", ["id", "accession", "fold", "turns"])
-        for row in table.to_pylist():
-            if row["fold"] not in ("train", "validation"):
+        columns = ["id", "accession", "corpus", "fold", "turns"]
+        for row in read_table(path, "conversations", columns).to_pylist():
+            if row["corpus"] not in corpora or row["fold"] not in ("train", "validation"):
                 continue
             if not row["turns"] or row["turns"][-1]["role"] != "assistant":
                 raise InputError(f"{path}: conversation {row['id']} has no answer at its end")

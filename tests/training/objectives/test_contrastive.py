@@ -133,6 +133,19 @@ def test_batches_are_even_and_never_a_lone_pair(items, size):
     assert max(lengths) <= max(size, 3)
 
 
+def test_only_the_named_corpora_are_aligned(house, tmp_path):
+    rows = read_table(house.conversations, "conversations").to_pylist()
+    for row in rows[::2]:
+        row["corpus"] = "qa"
+    path = tmp_path / "c.parquet"
+    write_table(path, "conversations", rows)
+    job = house.job("align", "x", tiny_system())
+    inputs = job.inputs | {"conversations": [str(path)]}
+    objective = ContrastiveObjective(house.job("align", "x", tiny_system(), inputs=inputs), "cpu")
+    wanted = {row["accession"] for row in rows if row["corpus"] == "descriptions"}
+    assert {accession for accession, _ in objective.pairs} == wanted
+
+
 def without(path, table, keep, target):
     rows = [row for row in read_table(path, table).to_pylist() if keep(row)]
     write_table(target, table, rows)

@@ -5,8 +5,11 @@ from safetensors.torch import load_file
 from helpers_golden import close, published_adapter, suggested_tolerances
 from helpers_training import build_house, tiny_system, write_connector
 from protscribe.errors import InputError
-from protscribe.models.checkpoint import load_captioner
-from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID
+from protscribe.models.checkpoint import load_captioner, save_connector
+from protscribe.models.connectors import build_connector
+from protscribe.models.published.prompts import Prot2TextV2Prompts
+from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID, PROTEIN_MARKER
+from protscribe.tables import read_table, write_table
 from protscribe.training.objectives.instruction import InstructionObjective
 
 
@@ -50,11 +53,16 @@ def test_five_steps_of_training_are_the_published_ones(golden):
 
 def test_labels_are_the_answer_and_its_end_alone(house):
     objective = build(house)
+    texts = {
+        row["accession"]: row["turns"][-1]["content"]
+        for row in read_table(house.conversations, "conversations").to_pylist()
+    }
     ids, mask, labels, states = objective.collate(objective.train[:3])
     for row, index in enumerate(objective.train[:3]):
         example = objective.examples[index]
         kept = labels[row][labels[row] != IGNORED_LABEL]
-        assert kept.tolist() == example.answer_ids
+        answer, _ = objective.builder.answer(texts[objective.accessions[index]], 24)
+        assert kept.tolist() == answer
         assert kept[-1] == objective.builder.end_of_turn_id
         assert ids[row][mask[row].bool()].tolist() == example.input_ids
         assert int((ids[row] == PLACEHOLDER_ID).sum()) == len(states[row])
@@ -63,8 +71,9 @@ def test_labels_are_the_answer_and_its_end_alone(house):
 def test_a_cut_answer_still_ends(house):
     objective = build(house, max_answer_tokens=5)
     for example in objective.examples:
-        assert len(example.answer_ids) == 5
-        assert example.answer_ids[-1] == objective.builder.end_of_turn_id
+        assert example.truncated
+        assert example.label_count == 5
+        assert example.labels[-1] == objective.builder.end_of_turn_id
 
 
 def test_trained_are_adapters_and_connector_with_their_rates(house):
@@ -85,7 +94,7 @@ def test_batches_keep_the_budget_and_each_example(house):
         assert len(batch) * max(len(objective.examples[i]) for i in batch) <= 300
     dealt = [objective.deal(plan, rank, 3) for rank in range(3)]
     assert sorted(int(name) for share in dealt for name, _ in share) == list(range(len(plan)))
-    assert objective.count(plan[0]) == sum(len(objective.examples[i].answer_ids) for i in plan[0])
+    assert objective.count(plan[0]) == sum(objective.examples[i].label_count for i in plan[0])
 
 
 def test_examples_are_capped_by_a_seeded_choice(house):
@@ -97,6 +106,117 @@ def test_examples_are_capped_by_a_seeded_choice(house):
     more = build(house, max_examples=7)
     chosen, of = ({o.accessions[i] for i in o.train} for o in (objective, more))
     assert chosen < of
+
+
+def test_a_step_holds_so_many_examples_in_batches_of_the_budget(house):
+    objective = build(house, batch_tokens=250, examples_per_step=6)
+    steps = objective.steps(0)
+    assert [sum(len(batch) for batch in step) for step in steps] == [6, 6, 2]
+    assert any(len(step) > 1 for step in steps)
+    for batch in objective.plan(0):
+        assert len(batch) * max(len(objective.examples[i]) for i in batch) <= 250
+    assert sorted(i for batch in objective.plan(0) for i in batch) == sorted(objective.train)
+    members = [
+        [sorted(i for batch in step for i in batch) for step in objective.steps(e)]
+        for e in (0, 0, 1)
+    ]
+    assert members[0] == members[1] != members[2]
+
+
+def change_turns(house, path, change):
+    """Write the conversations with other turns in the first row of training; return the row."""
+    rows = read_table(house.conversations, "conversations").to_pylist()
+    row = next(row for row in rows if row["fold"] == "train")
+    row["turns"] = change(row["turns"])
+    write_table(path, "conversations", rows)
+    return row
+
+
+def build_from(house, conversations, **tune):
+    job = house.job("tune", "x", tiny_system(**tune))
+    inputs = job.inputs | {"conversations": [str(conversations)]}
+    job = house.job("tune", "x", tiny_system(**tune), inputs=inputs)
+    return InstructionObjective(job, "cpu")
+
+
+def test_every_answer_of_a_conversation_is_learned(house, tmp_path):
+    path = tmp_path / "c.parquet"
+    more = [
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "content": "In the nucleus."},
+    ]
+    row = change_turns(house, path, lambda turns: turns + more)
+    objective = build_from(house, path)
+    example = objective.examples[objective.accessions.index(row["accession"])]
+    answers = [
+        objective.builder.answer(turn["content"], 24)[0]
+        for turn in row["turns"]
+        if turn["role"] == "assistant"
+    ]
+    learned = [label for label in example.labels if label != IGNORED_LABEL]
+    assert learned == answers[0] + answers[1]
+    for last in (2, 4):
+        length = example.input_ids.count(PLACEHOLDER_ID)
+        prompt = objective.builder.prompt(row["turns"][:last], length, 24)
+        assert prompt == example.input_ids[: len(prompt)]
+        assert example.labels[len(prompt)] != IGNORED_LABEL
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda turns: turns[:-1],
+            "end with an assistant turn; the turns of this one are system, user",
+        ),
+        (lambda turns: [*turns, turns[-1]], "turn 4 is the assistant's where the user's is due"),
+        (lambda turns: [turns[0], {"role": "user", "content": "What?"}, turns[2]], "0 times"),
+        (
+            lambda turns: [turns[0], {"role": "user", "content": PROTEIN_MARKER * 2}, turns[2]],
+            "2 times",
+        ),
+    ],
+)
+def test_a_broken_conversation_is_named(house, tmp_path, change, words):
+    path = tmp_path / "c.parquet"
+    row = change_turns(house, path, change)
+    with pytest.raises(InputError, match=f"conversation {row['id']}: .*{words}"):
+        build_from(house, path)
+
+
+def test_the_prompt_is_that_of_the_configured_format(house):
+    system = tiny_system()
+    system["prompt"]["format"] = "prot2text_v2"
+    objective = InstructionObjective(house.job("tune", "x", system), "cpu")
+    assert type(objective.builder) is Prot2TextV2Prompts
+    example = objective.examples[0]
+    opening = objective.builder.decode(example.input_ids[: example.input_ids.index(PLACEHOLDER_ID)])
+    assert opening.endswith("Sequence embeddings:")
+
+
+def test_only_the_named_corpora_are_learned(house, tmp_path):
+    path = tmp_path / "c.parquet"
+    rows = read_table(house.conversations, "conversations").to_pylist()
+    for row in rows[::2]:
+        row["corpus"] = "qa"
+    write_table(path, "conversations", rows)
+    for corpora in (["qa"], ["descriptions"], ["qa", "descriptions"]):
+        objective = build_from(house, path, corpora=corpora)
+        wanted = [row["accession"] for row in rows if row["corpus"] in corpora]
+        assert sorted(objective.accessions) == sorted(wanted)
+    with pytest.raises(InputError, match="no conversation of knowledge to train on"):
+        build_from(house, path, corpora=["knowledge"])
+
+
+def test_a_connector_of_another_width_is_an_error(house, tmp_path):
+    objective = build(house)
+    path = tmp_path / "connector.safetensors"
+    wide = build_connector(objective.job.system["connector"], objective.store.dim + 1, 32)
+    save_connector(path, wide, objective.facts)
+    job = objective.job
+    job = house.job("tune", "x", job.system, inputs=job.inputs | {"connector": str(path)})
+    with pytest.raises(InputError, match=r"fc1.weight has shape \(48, 33\), the model needs"):
+        InstructionObjective(job, "cpu")
 
 
 def test_bad_inputs_are_named(house, tmp_path):

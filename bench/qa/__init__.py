@@ -1,0 +1,1 @@
+"""Speed of writing, filtering and scoring questions and answers."""
