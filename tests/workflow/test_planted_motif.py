@@ -1,5 +1,6 @@
 """A system learns from the sequence: what it says follows the order of residues."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def test_alignment_alone_reads_the_encoder(finished):
     assert summary["best_validation_loss"] < 0.3 * summary["first_validation_loss"]
 
 
-def test_the_question_is_what_the_protein_is_asked(finished):
+def test_the_question_stands_behind_the_protein(finished):
     table = read_table(finished / PREDICTIONS.format("asked"), "predictions")
-    assert all("<protein_sequence>\nWhat" in row["prompt"] for row in table.to_pylist())
+    prompts = {row["prompt"] for row in table.to_pylist()}
+    assert len(prompts) > 1
+    assert all(re.search(r"<protein_sequence>\n[A-Z].*this protein", text) for text in prompts)
