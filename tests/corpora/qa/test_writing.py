@@ -34,6 +34,7 @@ SETTINGS = {
     "max_contexts": None,
     "max_questions": 3,
     "max_new_tokens": 60,
+    "precision": "float32",
     "max_context_tokens": 200,
     "temperature": 0.0,
     "batch_tokens": 2000,
@@ -343,7 +344,7 @@ def test_a_killed_job_goes_on_where_it_was(house):
 def test_a_killed_job_of_a_local_model_goes_on_where_it_was(house, model):
     house.make(abstracts(30))
     settings = {**SETTINGS, "type": "transformers", "max_new_tokens": 200, "batch_tokens": 1200}
-    own = {key: settings[key] for key in ("type", "max_new_tokens", "batch_tokens")}
+    own = {key: settings[key] for key in ("type", "max_new_tokens", "batch_tokens", "precision")}
     rows = house.write(folder=model, name="whole", cache="other", **own)
     assert {row["writer_revision"] for row in rows} == {
         json.loads((model / "manifest.json").read_text())["weights_sha256"]
