@@ -95,6 +95,7 @@ def measure(way: str, options: argparse.Namespace) -> dict[str, float]:
     settings: dict[str, Any] = {"temperature": 0.0, "max_new_tokens": options.new_tokens}
     if way in LOCAL:
         settings |= {"type": "transformers", "batch_tokens": LOCAL[way] or 8192}
+        settings["precision"] = "float32"
         writer = make_writer(settings, options.model, device="cpu", threads=options.threads)
         # Loaded, and warm: the first run of a shape allocates.
         list(writer.write([requests[:1]], answer_schema(1)))

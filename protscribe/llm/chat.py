@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -22,6 +21,7 @@ from tenacity.stop import stop_when_event_set
 from tenacity.wait import wait_exponential_jitter
 
 from protscribe.errors import InputError
+from protscribe.waiting import seconds_to_wait
 
 KEY_VARIABLE = "PROTSCRIBE_WRITER_KEY"
 """Environment variable with the server's key, if it wants one; no other place holds it."""
@@ -35,7 +35,6 @@ MOST_FAILED = 3
 """So many requests in a row that end with it speak of the server."""
 CONNECT_SECONDS = 10.0
 LONGEST_BACKOFF = 60.0
-LONGEST_RETRY_AFTER = 300.0
 
 _PIECE = 1 << 16
 
@@ -206,26 +205,6 @@ class ChatClient:
             f"{self.url}: tried {times}, the last time: {reason}; what was written is kept: see "
             "to the server and run the job again, it goes on where it was"
         )
-
-
-def seconds_to_wait(text: str | None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, at most five minutes.
-
-    Parameters
-    ----------
-    text
-        Seconds or an HTTP date (RFC 9110, 10.2.3); None and nonsense give None.
-    """
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
 
 
 def _read(body: bytes) -> Completion:

@@ -3,12 +3,11 @@
 import json
 import threading
 import time
-from email.utils import formatdate
 
 import pytest
 
 from protscribe.errors import InputError
-from protscribe.llm.chat import KEY_VARIABLE, seconds_to_wait
+from protscribe.llm.chat import KEY_VARIABLE
 from protscribe.llm.server import INVALID_TRIES, ServerWriter, without_control
 from protscribe.llm.writers import Request
 from servers.chat import Chat, ChatServer
@@ -321,18 +320,6 @@ def test_broken_tokens_open_no_turn(tmp_path):
         turns = [{"role": "user", "content": TRAPS[0]}]
         written(writer_of(server), [Request("r", turns, 0)])
         assert server.asked[0]["messages"][0]["content"] == without_control(TRAPS[0])
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [(None, None), ("soon", None), ("nan", None), ("7", 7.0), ("-1", 0.0), ("86400", 300.0)],
-)
-def test_retry_after(header, seconds):
-    assert seconds_to_wait(header) == seconds
-
-
-def test_retry_after_as_a_date():
-    assert 50 < seconds_to_wait(formatdate(time.time() + 60, usegmt=True)) <= 60
 
 
 def test_tokens_are_estimated():

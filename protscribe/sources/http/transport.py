@@ -9,7 +9,6 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from io import BytesIO
 from typing import BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -24,13 +23,12 @@ from protscribe.sources.http.identity import redact
 from protscribe.sources.http.limiter import Limiter
 from protscribe.sources.http.network import Network
 from protscribe.sources.http.response_cache import Transient, first_words
+from protscribe.waiting import seconds_to_wait
 
 RETRIED = (429, 500, 502, 503, 504)
 REDIRECTS = (301, 302, 303, 307, 308)
 MOST_REDIRECTS = 5
 LONGEST_BACKOFF = 60.0
-LONGEST_RETRY_AFTER = 300.0
-"""Seconds; a server that wants more gets our next try earlier, or another run."""
 SLOWEST = 1000
 """Bytes per second below which a body that has long been coming counts as a drip."""
 PIECE = 1 << 18
@@ -193,7 +191,7 @@ class Transport:
         text = f"status {answer.status_code}" + (f" ({said})" if said else "")
         if answer.status_code not in RETRIED:
             return InputError(f"{provider} refuses {method} {redact(url)}: {text}")
-        wait = retry_after(answer.headers.get("retry-after"))
+        wait = seconds_to_wait(answer.headers.get("retry-after"))
         if wait is not None:
             self.limiter(provider).pause(wait)
         return Transient(text, wait)
@@ -229,26 +227,6 @@ def _followed(provider: str, method: str, url: str, answer: requests.Response) -
             f"it now is, set network.urls.{provider}"
         )
     return target
-
-
-def retry_after(text: str | None) -> float | None:
-    """Return the seconds to wait that a Retry-After header asks for, at most five minutes.
-
-    Parameters
-    ----------
-    text
-        Seconds or an HTTP date (RFC 9110, 10.2.3); None and nonsense give None.
-    """
-    if text is None:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(text).timestamp() - time.time()
-        except ValueError:
-            return None
-    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER) if seconds == seconds else None
 
 
 def gzip_is_whole(file: BinaryIO) -> bool:

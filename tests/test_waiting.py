@@ -5,7 +5,7 @@ from email.utils import formatdate
 
 import pytest
 
-from protscribe.sources.http.transport import retry_after
+from protscribe.waiting import seconds_to_wait
 
 
 @pytest.mark.parametrize(
@@ -24,9 +24,9 @@ from protscribe.sources.http.transport import retry_after
         ("Wed, 21 Oct 2150 07:28:00 GMT", 300.0),
     ],
 )
-def test_retry_after(text, seconds):
-    assert retry_after(text) == seconds
+def test_seconds_to_wait(text, seconds):
+    assert seconds_to_wait(text) == seconds
 
 
 def test_retry_after_as_a_date():
-    assert 58 <= retry_after(formatdate(time.time() + 60, usegmt=True)) <= 60
+    assert 58 <= seconds_to_wait(formatdate(time.time() + 60, usegmt=True)) <= 60
