@@ -2,7 +2,6 @@
 
 import functools
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -16,6 +15,7 @@ from tqdm import tqdm
 from protscribe.corpora.qa.anonymisation import Identity, about_this, anonymise, identity_of
 from protscribe.corpora.qa.categories import category_of
 from protscribe.corpora.qa.checks import CHECKS, TEMPLATE, Case, first_failure
+from protscribe.corpora.qa.drops import Row, dropped, dropped_pair, report_drops
 from protscribe.corpora.qa.duplicates import (
     beyond_limit,
     repeated_within,
@@ -33,8 +33,6 @@ from protscribe.sources.formats.record import Reject
 from protscribe.sources.literature.organisms import Organisms
 from protscribe.tables import read_metadata, read_table, write_table
 
-STAGE = "filter_qa"
-
 NO_PROTEIN = "protein not in the table"
 NO_FOLD = "protein dropped by the split"
 UNLIKE = "unlike its evidence"
@@ -50,10 +48,7 @@ _IDENTITY = (
     *("accession", "entry_name", "protein_name", "alternative_names", "gene_names"),
     *("organism", "lineage"),
 )
-_EXCERPT = 120
 _KEPT_PROTEINS = 50_000
-
-Row = dict[str, Any]
 
 
 def filter_qa(
@@ -135,7 +130,7 @@ def filter_qa(
     metadata = read_metadata(proteins) | facts
     write_table(pairs_out, "qa_pairs", _table("qa_pairs", kept), metadata)
     write_table(rejects_out, "rejects", _table("rejects", rejected), metadata)
-    _report(counts, rejected, empty)
+    report_drops(counts, rejected, empty, REASONS)
 
 
 def _parse_all(answers: Sequence[Path], contexts: Path, rejected: list[Row]) -> list[Row]:
@@ -160,7 +155,7 @@ def _parse_all(answers: Sequence[Path], contexts: Path, rejected: list[Row]) -> 
         try:
             rows += parse_answer(answer, context_of[answer["context_id"]])
         except Reject as reject:
-            rejected.append(_reject(key, reject.reason, reject.detail))
+            rejected.append(dropped(key, reject.reason, reject.detail))
     return rows
 
 
@@ -197,10 +192,10 @@ def _check_all(
     for row in tqdm(rows, desc="filter pairs", unit=" pairs", mininterval=5):
         accession = row["accession"]
         if accession not in row_of:
-            rejected.append(_reject_pair(row, NO_PROTEIN, accession))
+            rejected.append(dropped_pair(row, NO_PROTEIN, accession))
             continue
         if fold_of.get(accession) is None:
-            rejected.append(_reject_pair(row, NO_FOLD, accession))
+            rejected.append(dropped_pair(row, NO_FOLD, accession))
             continue
         protein, identity = protein_of(accession)
         question, leak = anonymise(" ".join((row["question"] or "").split()), identity)
@@ -219,7 +214,7 @@ def _check_all(
             min_overlap=min_overlap,
         )
         if failure := first_failure(case):
-            rejected.append(_reject_pair(row, *failure))
+            rejected.append(dropped_pair(row, *failure))
             continue
         category = row["category"] or category_of(case.question)
         kept.append(row | {"question": case.question, "answer": answer, "category": category})
@@ -261,7 +256,7 @@ def _compare(
         if cosine < settings["min_support_similarity"]
     }
     rejected += [
-        _reject_pair(row, UNLIKE, f"cosine {low[row['id']]:.2f}")
+        dropped_pair(row, UNLIKE, f"cosine {low[row['id']]:.2f}")
         for row in rows
         if row["id"] in low
     ]
@@ -276,14 +271,14 @@ def _thin_out(
     threshold = settings["max_similarity"]
     like = repeated_within(rows, hashes, threshold)
     rejected += [
-        _reject_pair(r, REPEATED, f"like {like[r['id']]}") for r in rows if r["id"] in like
+        dropped_pair(r, REPEATED, f"like {like[r['id']]}") for r in rows if r["id"] in like
     ]
     rows = [row for row in rows if row["id"] not in like]
     like = shared_by_many(rows, hashes, threshold, settings["max_shared"], seed)
-    rejected += [_reject_pair(r, SHARED, f"like {like[r['id']]}") for r in rows if r["id"] in like]
+    rejected += [dropped_pair(r, SHARED, f"like {like[r['id']]}") for r in rows if r["id"] in like]
     rows = [row for row in rows if row["id"] not in like]
     surplus = beyond_limit(rows, settings["max_pairs"], seed)
-    rejected += [_reject_pair(row, TOO_MANY, "") for row in rows if row["id"] in surplus]
+    rejected += [dropped_pair(row, TOO_MANY, "") for row in rows if row["id"] in surplus]
     return [row for row in rows if row["id"] not in surplus]
 
 
@@ -294,38 +289,5 @@ def _contexts(path: Path, wanted: Iterable[str | None]) -> dict[str, Row]:
     return {row["id"]: row for row in chosen.to_pylist()}
 
 
-def _reject_pair(row: Row, reason: str, detail: str) -> Row:
-    question, answer = (_excerpt(row[part] or "") for part in ("question", "answer"))
-    cause = f"{_excerpt(detail)} | " if detail else ""
-    return _reject(row["id"], reason, f"{cause}Q: {question} | A: {answer}")
-
-
-def _reject(key: str, reason: str, detail: str) -> Row:
-    # JSON can spell half of a letter outside the basic plane, which no table can hold.
-    detail = detail.encode("utf-8", "replace").decode()
-    return {"stage": STAGE, "key": key, "reason": reason, "detail": detail}
-
-
-def _excerpt(text: str) -> str:
-    return text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
-
-
 def _table(name: str, rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=TABLES[name].schema)
-
-
-def _report(counts: Mapping[str, Mapping[str, int]], rejected: Sequence[Row], empty: int) -> None:
-    print(f"{empty} answers without a pair", file=sys.stderr)
-    for writer, count in sorted(counts.items()):
-        print(f"{writer}: {count['kept']} of {count['in']} pairs kept", file=sys.stderr)
-    dropped = Counter((row["reason"], _writer_of(row["key"])) for row in rejected)
-    for reason in REASONS:
-        for writer in sorted({writer for _, writer in dropped}):
-            if number := dropped[reason, writer]:
-                print(f"dropped: {number} {reason} ({writer})", file=sys.stderr)
-
-
-def _writer_of(key: str) -> str:
-    """Return the writer in the key of a reject, which may end with a pair's number."""
-    *_, before, last = key.split(":")
-    return before if last.isdigit() else last
