@@ -220,3 +220,42 @@ def aligned_corpora_of(wildcards):
     """Return the corpora that a system is aligned with."""
     names = SYSTEMS[wildcards.system]["align"]["corpora"]
     return [f"<results>/corpora/{name}.parquet" for name in names]
+
+
+def whole_of(wildcards):
+    """Return the manifest of the checkpoint that a model is a part of, if it is."""
+    spec = SETTINGS["models"][wildcards.model]
+    return {"checkpoint": manifest_of(spec["of"])} if spec["source"] == "part" else {}
+
+
+def examples_of(wildcards):
+    """Return what a system is aligned on, which depends on its objective."""
+    if wildcards.system in CONTRASTIVE:
+        return {
+            "conversations": aligned_corpora_of(wildcards),
+            "texts": f"<results>/embeddings/texts/{wildcards.system}.parquet",
+        }
+    return {
+        "conversations": prompts_of("align")(wildcards),
+        "language_model": language_model_of(wildcards),
+    }
+
+
+def checkpoint_of(wildcards):
+    """Return the manifest of a published system's checkpoint."""
+    return manifest_of(PUBLISHED[wildcards.system]["checkpoint"])
+
+
+def models_of(wildcards):
+    """Return the finished models of a system, one for each training seed."""
+    folder = f"<results>/systems/{wildcards.system}"
+    return [f"{folder}/{s}/model/system.json" for s in SEEDS_OF[wildcards.system]]
+
+
+def shuffled_of(wildcards):
+    """Return the embeddings of shuffled proteins, if a system is tested on them."""
+    if wildcards.system not in SHUFFLED:
+        return []
+    return [
+        f"<results>/embeddings/shuffled/{ENCODER_OF[wildcards.system]}/manifest.json"
+    ]

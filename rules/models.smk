@@ -1,12 +1,6 @@
 """Models, whatever their source, as plain local folders."""
 
 
-def whole_of(wildcards):
-    """Return the manifest of the checkpoint that a model is a part of, if it is."""
-    spec = SETTINGS["models"][wildcards.model]
-    return {"checkpoint": manifest_of(spec["of"])} if spec["source"] == "part" else {}
-
-
 rule get_model:
     input:
         unpack(whole_of),

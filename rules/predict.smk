@@ -3,21 +3,6 @@
 TESTS = collect("<results>/corpora/{corpus}.parquet", corpus=TESTED)
 
 
-def models_of(wildcards):
-    """Return the finished models of a system, one for each training seed."""
-    folder = f"<results>/systems/{wildcards.system}"
-    return [f"{folder}/{s}/model/system.json" for s in SEEDS_OF[wildcards.system]]
-
-
-def shuffled_of(wildcards):
-    """Return the embeddings of shuffled proteins, if a system is tested on them."""
-    if wildcards.system not in SHUFFLED:
-        return []
-    return [
-        f"<results>/embeddings/shuffled/{ENCODER_OF[wildcards.system]}/manifest.json"
-    ]
-
-
 rule predict:
     input:
         models=models_of,

@@ -1,24 +1,6 @@
 """The two training stages of a system, or a published one as it is."""
 
 
-def examples_of(wildcards):
-    """Return what a system is aligned on, which depends on its objective."""
-    if wildcards.system in CONTRASTIVE:
-        return {
-            "conversations": aligned_corpora_of(wildcards),
-            "texts": f"<results>/embeddings/texts/{wildcards.system}.parquet",
-        }
-    return {
-        "conversations": prompts_of("align")(wildcards),
-        "language_model": language_model_of(wildcards),
-    }
-
-
-def checkpoint_of(wildcards):
-    """Return the manifest of a published system's checkpoint."""
-    return manifest_of(PUBLISHED[wildcards.system]["checkpoint"])
-
-
 rule align:
     input:
         unpack(examples_of),
