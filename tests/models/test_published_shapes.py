@@ -1,6 +1,5 @@
 """The shipped paper-scale configurations, built on the meta device at their real shapes."""
 
-import pytest
 import torch
 import yaml
 from transformers import EsmConfig, EsmModel, LlamaConfig, LlamaForCausalLM
@@ -47,14 +46,15 @@ def count(parameters):
     return sum(parameter.numel() for parameter in parameters)
 
 
-@pytest.fixture(scope="module")
-def system():
+def shipped(name):
+    """Return the settings of a system from its configuration at paper scale."""
     schema = yaml.safe_load((HOUSE / "config" / "schema.yaml").read_text())
-    config = yaml.safe_load((HOUSE / "config" / "prot2text_v2.yaml").read_text())
-    return resolve(config, schema)["systems"]["prot2text_v2"]
+    config = yaml.safe_load((HOUSE / "config" / f"{name}.yaml").read_text())
+    return resolve(config, schema)["systems"][name]
 
 
-def test_prot2text_v2(system):
+def test_prot2text_v2():
+    system = shipped("prot2text_v2")
     with torch.device("meta"):
         encoder = EsmModel(ESM2_3B, add_pooling_layer=False)
         llama = LlamaForCausalLM(LLAMA_31_8B).requires_grad_(False)
@@ -73,14 +73,16 @@ def test_prot2text_v2(system):
 
 
 def test_protein2text():
+    system = shipped("protein2text")
+    assert system["align"]["examples_per_step"] == 256
+    assert system["tune"]["examples_per_step"] == 128
     with torch.device("meta"):
         encoder = EsmModel(ESM2_650M, add_pooling_layer=False)
         llama = LlamaForCausalLM(LLAMA_31_8B).requires_grad_(False)
         connector = build_connector(
-            {"type": "resampler"}, ESM2_650M.hidden_size, LLAMA_31_8B.hidden_size
+            system["connector"], ESM2_650M.hidden_size, LLAMA_31_8B.hidden_size
         )
-        lora = {"rank": 64, "alpha": 16, "dropout": 0.05, "targets": "all-linear"}
-        captioner = Captioner(add_lora(llama, lora, seed=0), connector, 128009)
+        captioner = Captioner(add_lora(llama, system["tune"]["lora"], seed=0), connector, 128009)
     assert 6.4e8 < count(encoder.parameters()) < 6.6e8
     assert connector.token_count(1000) == 128
     projector = count(connector.projector.parameters())
