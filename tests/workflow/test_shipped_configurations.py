@@ -8,7 +8,7 @@ from tiny_runs import planned
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 TRAINING = {"get_model", "embed_proteins", "make_prompts", "align", "tune", "predict"}
-QUESTIONS = {"write_qa", "phrase_statements", "filter_qa", "score_qa", "make_qa_conversations"}
+QUESTIONS = {"write_qa", "filter_qa", "score_qa", "make_qa_conversations"}
 
 
 def test_prot2text_v2(tmp_path):
