@@ -19,8 +19,6 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 
@@ -30,6 +28,7 @@ from peft import LoraConfig, get_peft_model
 from torch.nn import functional as F
 from transformers import EsmConfig, EsmModel, LlamaConfig, LlamaForCausalLM
 
+from bench.variants import in_turn
 from protscribe.batching import padding_fraction, token_budget_batches
 from protscribe.embeddings.pooling import pooled
 from protscribe.models.captioner import Captioner
@@ -196,13 +195,8 @@ def main() -> None:
     if options.variant:
         print(json.dumps(measure(options.variant, options.steps, options.batch)))
         return
-    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in VARIANTS}
-    for _ in range(options.rounds):
-        for variant, results in found.items():
-            command = [sys.executable, "-m", "bench.steps", "--variant", variant]
-            command += ["--steps", str(options.steps), "--batch", str(options.batch)]
-            answer = subprocess.run(command, check=True, capture_output=True, text=True)
-            results.append(json.loads(answer.stdout.splitlines()[-1]))
+    sizes = {"steps": options.steps, "batch": options.batch}
+    found = in_turn("bench.steps", VARIANTS, options.rounds, sizes)
     print("| stage | time, naive / ours | peak memory, naive / ours | padding, naive and ours |")
     print("|---|---|---|---|")
     for stage in ("align", "tune"):

@@ -16,14 +16,13 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from bench.variants import in_turn
 from protscribe.batching import token_budget_batches
 from protscribe.models.connectors import pad_states
 from protscribe.models.resampler import Resampler
@@ -79,13 +78,7 @@ def main() -> None:
     if options.variant:
         print(json.dumps(measure(options.variant, **sizes)))
         return
-    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in VARIANTS}
-    for _ in range(options.rounds):
-        for variant, results in found.items():
-            command = [sys.executable, "-m", "bench.models.resampler", "--variant", variant]
-            command += [text for name, size in sizes.items() for text in (f"--{name}", str(size))]
-            answer = subprocess.run(command, check=True, capture_output=True, text=True)
-            results.append(json.loads(answer.stdout.splitlines()[-1]))
+    found = in_turn("bench.models.resampler", VARIANTS, options.rounds, sizes)
     alone, together = found["alone"], found["together"]
     if abs(alone[0]["sum"] / together[0]["sum"] - 1) > 1e-4:
         raise SystemExit("a batch does not give what its proteins give alone")

@@ -16,8 +16,6 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from bench.steps import ENCODER_WIDTH, VOCABULARY, WIDTH, encoder, language_model, lengths, padded
+from bench.variants import in_turn
 from protscribe.batching import token_budget_batches
 from protscribe.models.captioner import Captioner
 from protscribe.models.resampler import Resampler
@@ -123,13 +122,8 @@ def main() -> None:
     if options.variant:
         print(json.dumps(measure(options.variant, options.steps, options.batch)))
         return
-    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in variants}
-    for _ in range(options.rounds):
-        for variant, results in found.items():
-            command = [sys.executable, "-m", "bench.training.step", "--variant", variant]
-            command += ["--steps", str(options.steps), "--batch", str(options.batch)]
-            answer = subprocess.run(command, check=True, capture_output=True, text=True)
-            results.append(json.loads(answer.stdout.splitlines()[-1]))
+    sizes = {"steps": options.steps, "batch": options.batch}
+    found = in_turn("bench.training.step", variants, options.rounds, sizes)
     print("| stage | seconds a protein, encoded / stored | ratio | peak memory, MB |")
     print("|---|---|---|---|")
     for stage in STAGES:

@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from protscribe.errors import InputError
 from protscribe.evaluation.examples import (
-    SEQUENCE_CONDITION,
     AskedExample,
     read_test,
     read_training,
@@ -82,9 +81,10 @@ def predict_nearest_neighbour(
         for example in asked:
             hit = nearest.get(example.accession)
             if hit is None:
-                rows.append(_row(example, frequent.answer(example)[0], NO_HIT))
+                rows.append(example.predicted(frequent.answer(example)[0], NO_HIT))
             else:
-                rows.append(_row(example, most_similar(example, known[hit["target"]]).answer, HIT))
+                copied = most_similar(example, known[hit["target"]]).answer
+                rows.append(example.predicted(copied, HIT))
     missed = sum(row["finish_reason"] == NO_HIT for row in rows)
     print(
         f"nearest neighbour: {missed} of {len(rows)} test examples have no hit at "
@@ -112,7 +112,7 @@ def predict_most_frequent(conversations: Sequence[Path], output: Path) -> None:
     """
     training = read_training(conversations)
     frequent = FrequentAnswers.of(training)
-    rows = [_row(example, *frequent.answer(example)) for example in read_test(conversations)]
+    rows = [example.predicted(*frequent.answer(example)) for example in read_test(conversations)]
     _write(output, "most_frequent", rows, training)
 
 
@@ -194,23 +194,6 @@ def _sequences(proteins: Path, accessions: set[str]) -> dict[str, str]:
             "make the conversations again"
         )
     return sequences
-
-
-def _row(example: AskedExample, text: str, finish_reason: str) -> dict[str, Any]:
-    return {
-        "id": example.id,
-        "task": example.task,
-        "fold": example.fold,
-        "condition": SEQUENCE_CONDITION,
-        "training_seed": 0,
-        "accession": example.accession,
-        "prompt": None,
-        "reference": example.answer,
-        "prediction": text,
-        "finish_reason": finish_reason,
-        "tokens": None,
-        "seed": None,
-    }
 
 
 def _write(

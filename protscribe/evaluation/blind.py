@@ -12,7 +12,7 @@ import torch
 
 from protscribe.errors import InputError
 from protscribe.evaluation.answering import Answers, cut_answers, readable_prompt
-from protscribe.evaluation.examples import SEQUENCE_CONDITION, read_test
+from protscribe.evaluation.examples import read_test
 from protscribe.llm.pretrained import load_language_model, load_prompt_builder
 from protscribe.models.captioner import Captioner
 from protscribe.prompts import PROTEIN_MARKER
@@ -89,21 +89,12 @@ def predict_language_model(
         file=sys.stderr,
     )
     rows = [
-        {
-            "id": example.id,
-            "task": example.task,
-            "fold": example.fold,
-            "condition": SEQUENCE_CONDITION,
-            "training_seed": 0,
-            "accession": example.accession,
-            "prompt": readable_prompt(builder, prompt),
-            "reference": example.answer,
-            "prediction": builder.decode(ids),
-            "finish_reason": finish,
-            "tokens": len(ids),
-            # Greedy decoding draws no random number.
-            "seed": None,
-        }
+        example.predicted(
+            builder.decode(ids),
+            finish,
+            prompt=readable_prompt(builder, prompt),
+            tokens=len(ids),
+        )
         for example, prompt, (ids, finish) in zip(examples, answers.prompts, generated, strict=True)
     ]
     facts = {"predictor": predictor, "training_examples": "0", "training_steps": "0"}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,6 +55,42 @@ class AskedExample:
         """What the last user turn asks beside the protein; empty where it holds only that."""
         turns = [turn["content"] for turn in self.question if turn["role"] == "user"]
         return turns[-1].replace(PROTEIN_MARKER, "").strip() if turns else ""
+
+    def predicted(
+        self,
+        prediction: str,
+        finish_reason: str,
+        *,
+        condition: str = SEQUENCE_CONDITION,
+        training_seed: int = 0,
+        prompt: str | None = None,
+        reference: str | None = None,
+        tokens: int | None = None,
+    ) -> dict[str, Any]:
+        """Return the row of table predictions for what a predictor says.
+
+        Parameters
+        ----------
+        prediction, finish_reason, condition, training_seed, prompt, tokens
+            As in the table.
+        reference
+            What to compare with; None for the whole answer.
+        """
+        return {
+            "id": self.id,
+            "task": self.task,
+            "fold": self.fold,
+            "condition": condition,
+            "training_seed": training_seed,
+            "accession": self.accession,
+            "prompt": prompt,
+            "reference": self.answer if reference is None else reference,
+            "prediction": prediction,
+            "finish_reason": finish_reason,
+            "tokens": tokens,
+            # Greedy decoding and copying draw no random number.
+            "seed": None,
+        }
 
 
 def read_test(

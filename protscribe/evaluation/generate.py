@@ -190,21 +190,15 @@ def _answer_all(
             file=sys.stderr,
         )
         rows += [
-            {
-                "id": example.id,
-                "task": example.task,
-                "fold": example.fold,
-                "condition": condition,
-                "training_seed": seed,
-                "accession": example.accession,
-                "prompt": readable_prompt(builder, prompt),
-                "reference": _reference(builder, example.answer, reference_max_tokens),
-                "prediction": builder.decode(ids),
-                "finish_reason": finish,
-                "tokens": len(ids),
-                # Greedy decoding draws no random number.
-                "seed": None,
-            }
+            example.predicted(
+                builder.decode(ids),
+                finish,
+                condition=condition,
+                training_seed=seed,
+                prompt=readable_prompt(builder, prompt),
+                reference=_reference(builder, example.answer, reference_max_tokens),
+                tokens=len(ids),
+            )
             for example, prompt, (ids, finish) in zip(
                 asked[condition], plan.prompts, answers, strict=True
             )
