@@ -1,0 +1,5 @@
+"""Tables of classification by likelihood."""
+
+from protscribe.schemas.spec import TableSpec
+
+CLASSIFICATION: dict[str, TableSpec] = {}

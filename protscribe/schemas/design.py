@@ -1,0 +1,5 @@
+"""Tables of designed proteins."""
+
+from protscribe.schemas.spec import TableSpec
+
+DESIGN: dict[str, TableSpec] = {}
