@@ -22,9 +22,11 @@ def check_settings(settings: Settings) -> None:
         _check_model(settings["models"], key, name, kind)
     for name, system in settings["systems"].items():
         _check_stages(f"systems.{name}", system)
+        _check_parts(f"systems.{name}", system)
+    _check_corpora(settings)
     _check_sources(settings)
     _check_publications(settings)
-    _check_qa(settings)
+    _check_writers(settings)
     if sum(settings["split"]["fractions"].values()) >= 1:
         raise InputError("configuration: split.fractions leave nothing to train on; sum below 1")
 
@@ -32,6 +34,16 @@ def check_settings(settings: Settings) -> None:
 def uses_qa(settings: Settings) -> bool:
     """Return whether the settings ask for a corpus of questions and answers."""
     return bool(settings["qa"]["writers"] or settings["qa"]["files"])
+
+
+def uses_knowledge(settings: Settings) -> bool:
+    """Return whether the settings ask for a corpus made from a knowledge graph."""
+    return bool(settings["knowledge"]["writers"])
+
+
+def writes_proteins(system: Settings) -> bool:
+    """Return whether a system writes proteins."""
+    return "design" in system.get("tune", {}).get("directions", [])
 
 
 def _models_wanted(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
@@ -44,16 +56,18 @@ def _models_wanted(settings: Settings) -> Iterator[tuple[str, str | None, str]]:
         )
     for name, system in settings["systems"].items():
         yield f"systems.{name}.language_model", system["language_model"], "language_model"
-        yield f"systems.{name}.encoder.model", system["encoder"]["model"], "protein_encoder"
+        if system["encoder"] is not None:
+            yield f"systems.{name}.encoder.model", system["encoder"]["model"], "protein_encoder"
         if system["checkpoint"] is not None:
             yield f"systems.{name}.checkpoint", system["checkpoint"], "checkpoint"
     for name, model in settings["models"].items():
         if model["source"] == "part":
             yield f"models.{name}.of", model.get("of"), "checkpoint"
     qa = settings["qa"]
-    writer = qa["language_model"]
-    if "language_model" in qa["writers"] and writer["type"] == "transformers":
-        yield "qa.language_model.model", writer["model"], "language_model"
+    for corpus in ("qa", "knowledge"):
+        writer = settings[corpus]["language_model"]
+        if "language_model" in settings[corpus]["writers"] and writer["type"] == "transformers":
+            yield f"{corpus}.language_model.model", writer["model"], "language_model"
     if (encoder := qa["filters"]["text_encoder"]) is not None:
         yield "qa.filters.text_encoder", encoder, "text_encoder"
     if (blind := qa["blind"]["model"]) is not None:
@@ -89,6 +103,73 @@ def _check_stages(key: str, system: Settings) -> None:
         raise InputError(
             f"configuration: {key}.prompt.format is {system['prompt']['format']!r}, which is for "
             "published checkpoints; allowed: chat"
+        )
+
+
+def _check_parts(key: str, system: Settings) -> None:
+    """Check that what reads and writes proteins fits together."""
+    encoder, residues = system["encoder"], system["residues"]
+    if (encoder is None) != (system["connector"] is None):
+        lacks, has = ("encoder", "connector") if encoder is None else ("connector", "encoder")
+        raise InputError(f"configuration: {key} has {has} and no {lacks}; give both or neither")
+    if encoder is None and residues is None:
+        raise InputError(
+            f"configuration: {key} reads no proteins; give encoder and connector, or residues"
+        )
+    if system["checkpoint"] is not None:
+        return
+    align, tune = system["align"], system["tune"]
+    if (align["objective"] == "language_modelling") != (encoder is None):
+        raise InputError(
+            f"configuration: {key}.align.objective is {align['objective']!r}; contrastive and "
+            "captioning need an encoder, language_modelling has none"
+        )
+    if encoder is None and align["lora"] != tune["lora"]:
+        raise InputError(
+            f"configuration: {key}.tune goes on with what align trained; give both the same lora"
+        )
+    if tune["lora"] is None and system["precision"] != "float32":
+        raise InputError(
+            f"configuration: {key}.tune.lora is empty, so that the whole language model is "
+            "trained; that needs precision float32"
+        )
+    if writes_proteins(system) and (residues is None or "knowledge" not in tune["corpora"]):
+        raise InputError(
+            f"configuration: {key}.tune.directions has design, which needs residues, and "
+            "knowledge in tune.corpora"
+        )
+
+
+def _check_corpora(settings: Settings) -> None:
+    """Check that each corpus that a system names is made."""
+    made = {"qa": uses_qa(settings), "knowledge": uses_knowledge(settings)}
+    for name, system in settings["systems"].items():
+        parts = {stage: system[stage] for stage in ("align", "tune", "predict") if stage in system}
+        for stage, part in parts.items():
+            for corpus in part["corpora"]:
+                if not made.get(corpus, True):
+                    sources = (
+                        "qa.writers and qa.files are" if corpus == "qa" else f"{corpus}.writers is"
+                    )
+                    raise InputError(
+                        f"configuration: systems.{name}.{stage}.corpora has {corpus}, but "
+                        f"{sources} empty; choose a writer"
+                    )
+        literature = settings["pretraining"]["literature"]["statements"]
+        if (
+            "literature" in system.get("align", {}).get("corpora", [])
+            and settings["publications"]["source"] == "none"
+            and not literature
+        ):
+            raise InputError(
+                f"configuration: systems.{name}.align.corpora has literature; it needs "
+                "publications.source, or pretraining.literature.statements"
+            )
+    external = settings["pretraining"]["sequences"]["external"]
+    if external == "uniref" and settings["vocabularies"]["uniref"]["source"] == "none":
+        raise InputError(
+            "configuration: pretraining.sequences.external is uniref; it needs "
+            "vocabularies.uniref.source"
         )
 
 
@@ -134,26 +215,23 @@ def _check_publications(settings: Settings) -> None:
         )
 
 
-def _check_qa(settings: Settings) -> None:
-    writer = settings["qa"]["language_model"]
-    if "language_model" in settings["qa"]["writers"]:
-        if missing := sorted(set(writer["kinds"]) - set(settings["contexts"])):
+def _check_writers(settings: Settings) -> None:
+    """Check the language models that write questions and instructions."""
+    qa = settings["qa"]
+    if "language_model" in qa["writers"]:
+        missing = sorted(set(qa["language_model"]["kinds"]) - set(settings["contexts"]))
+        if missing:
             raise InputError(
                 f"configuration: qa.language_model.kinds has {missing[0]}, which contexts has not; "
                 "add it there"
             )
-        for key in ("url", "model", "revision") if writer["type"] == "server" else ():
+    for corpus in ("qa", "knowledge"):
+        writer = settings[corpus]["language_model"]
+        if "language_model" not in settings[corpus]["writers"] or writer["type"] != "server":
+            continue
+        for key in ("url", "model", "revision"):
             if writer[key] is None:
                 raise InputError(
-                    f"configuration: qa.language_model.type server needs qa.language_model.{key}"
-                )
-    if uses_qa(settings):
-        return
-    for name, system in settings["systems"].items():
-        parts = {stage: system[stage] for stage in ("align", "tune", "predict") if stage in system}
-        for stage, part in parts.items():
-            if "qa" in part["corpora"]:
-                raise InputError(
-                    f"configuration: systems.{name}.{stage}.corpora has qa, but qa.writers and "
-                    "qa.files are empty; choose a writer"
+                    f"configuration: {corpus}.language_model.type server needs "
+                    f"{corpus}.language_model.{key}"
                 )

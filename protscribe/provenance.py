@@ -106,6 +106,25 @@ def code_hash(script: Path | str, *modules: str, without: Iterable[str] = ()) ->
     return sha256_text("\x1e".join(parts))
 
 
+def the_file(named: Any) -> Path | None:
+    """Return the one path that a rule's named input holds, None if it is empty.
+
+    Parameters
+    ----------
+    named
+        A path, a list of one path, or an empty list or None where a rule does without.
+    """
+    if not named:
+        return None
+    return Path(named if isinstance(named, str) else named[0])
+
+
+def the_folder(named: Any) -> Path | None:
+    """Return the folder of the one manifest that a rule's named input holds, None if empty."""
+    file = the_file(named)
+    return None if file is None else file.parent
+
+
 def state_folder(root: Path | str, stage: str, inputs: Iterable[str], settings: Any) -> Path:
     """Return where a stage keeps its unfinished work.
 

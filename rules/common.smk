@@ -11,7 +11,7 @@ sys.path.insert(0, str(HOUSE))
 
 from protscribe.atomic import sha256_file
 from protscribe.configuration import encoder_name, resolve
-from protscribe.consistency import uses_qa
+from protscribe.consistency import uses_knowledge, uses_qa, writes_proteins
 from protscribe.environment import prepare_children, share_network
 from protscribe.errors import InputError
 from protscribe.provenance import code_hash
@@ -33,10 +33,9 @@ share_network(SETTINGS.pop("network"), cache=Path(RESOURCES).resolve() / "http")
 SYSTEMS = SETTINGS["systems"]
 SEEDS = SETTINGS["training_seeds"]
 COMPUTE = SETTINGS["compute"]
-ENCODERS = {
-    encoder_name(system["encoder"]): system["encoder"] for system in SYSTEMS.values()
-}
-ENCODER_OF = {name: encoder_name(system["encoder"]) for name, system in SYSTEMS.items()}
+ENCODED = {name: s for name, s in SYSTEMS.items() if s["encoder"] is not None}
+ENCODERS = {encoder_name(s["encoder"]): s["encoder"] for s in ENCODED.values()}
+ENCODER_OF = {name: encoder_name(s["encoder"]) for name, s in ENCODED.items()}
 SOURCE = SETTINGS["source"]
 ENTRIES, ENTRIES_MANIFEST = {
     "packaged": (
@@ -60,12 +59,24 @@ IN_PROCESS = (
     QA["language_model"]["type"] == "transformers" and "language_model" in QA["writers"]
 )
 WRITER_MODEL = QA["language_model"]["model"] if IN_PROCESS else None
+KNOWLEDGE = SETTINGS["knowledge"]
+PHRASING_MODEL = (
+    KNOWLEDGE["language_model"]["model"]
+    if KNOWLEDGE["language_model"]["type"] == "transformers"
+    and "language_model" in KNOWLEDGE["writers"]
+    else None
+)
 # Published systems come as they are; all others are trained here.
 PUBLISHED = {name: s for name, s in SYSTEMS.items() if s["checkpoint"] is not None}
 TRAINED = {name: s for name, s in SYSTEMS.items() if name not in PUBLISHED}
 CONTRASTIVE = [
     n for n, s in TRAINED.items() if s["align"]["objective"] == "contrastive"
 ]
+# Language models that learn residues as words of their own, and systems that write proteins.
+PRETRAINED = [
+    n for n, s in TRAINED.items() if s["align"]["objective"] == "language_modelling"
+]
+DESIGNING = [n for n, s in TRAINED.items() if writes_proteins(s)]
 SHUFFLED = [n for n, s in SYSTEMS.items() if "shuffled" in s["predict"]["conditions"]]
 # A decoder that is a part of a published system is no untuned language model.
 UNTUNED = sorted(
@@ -75,14 +86,17 @@ UNTUNED = sorted(
         if SETTINGS["models"][system["language_model"]]["source"] != "part"
     }
 )
-CORPORA = ["descriptions", "qa"] if uses_qa(SETTINGS) else ["descriptions"]
+CORPORA = ["descriptions"]
+CORPORA += ["qa"] if uses_qa(SETTINGS) else []
+CORPORA += ["knowledge"] if uses_knowledge(SETTINGS) else []
+PRETRAINING = sorted({c for n in PRETRAINED for c in TRAINED[n]["align"]["corpora"]})
 TESTED = sorted({name for s in SYSTEMS.values() for name in s["predict"]["corpora"]})
 MODELS = sorted(
     ({SETTINGS["evaluation"]["bertscore_model"]} if SYSTEMS else set())
     | {system["language_model"] for system in SYSTEMS.values()}
     | {system["checkpoint"] for system in PUBLISHED.values()}
     | {encoder["model"] for encoder in ENCODERS.values()}
-    | {WRITER_MODEL, QA["filters"]["text_encoder"], QA["blind"]["model"]} - {None}
+    | {WRITER_MODEL, PHRASING_MODEL, QA["filters"]["text_encoder"], QA["blind"]["model"]} - {None}
 )
 BASELINES = [f"language_model_{name}" for name in UNTUNED]
 BASELINES += ["nearest_neighbour", "most_frequent"] if SYSTEMS else []
@@ -101,13 +115,13 @@ ALIGN_SETTINGS = {
     name: {
         key: system[key]
         for key in system
-        if key not in ("tune", "predict")
+        if key not in ("tune", "predict", "design")
         and (key != "prompt" or name not in CONTRASTIVE)
     }
     for name, system in TRAINED.items()
 }
 TUNE_SETTINGS = {
-    name: {key: system[key] for key in system if key != "predict"}
+    name: {key: system[key] for key in system if key not in ("predict", "design")}
     for name, system in TRAINED.items()
 }
 
@@ -122,6 +136,7 @@ wildcard_constraints:
     model=one_of(SETTINGS["models"]),
     system=one_of(SYSTEMS),
     corpus=one_of(CORPORA),
+    designer=one_of(DESIGNING),
     encoder=one_of(ENCODERS),
     training_seed=r"\d+",
     predictor=one_of(PREDICTORS),
@@ -201,7 +216,9 @@ def encoder_model_of(wildcards):
 
 
 def embeddings_of(wildcards):
-    """Return the manifest of the embeddings that a system reads."""
+    """Return the manifest of the embeddings that a system reads, if it has an encoder."""
+    if wildcards.system not in ENCODED:
+        return []
     return f"<results>/embeddings/proteins/{ENCODER_OF[wildcards.system]}/manifest.json"
 
 
@@ -214,6 +231,25 @@ def prompts_of(stage):
         return [f"{folder}/{name}.parquet" for name in names]
 
     return prompts
+
+
+def sequences_of(table):
+    """Return a function that returns a table of proteins for systems with residue tokens."""
+
+    def sequences(wildcards):
+        path = f"<results>/tables/{table}.parquet"
+        used = table == "proteins" or wildcards.system in SHUFFLED
+        return [path] if used and SYSTEMS[wildcards.system]["residues"] else []
+
+    return sequences
+
+
+def documents_of(wildcards):
+    """Return what a language model is pretrained on, if it is."""
+    if wildcards.system not in PRETRAINED:
+        return []
+    names = SYSTEMS[wildcards.system]["align"]["corpora"]
+    return [f"<results>/corpora/{name}.parquet" for name in names]
 
 
 def aligned_corpora_of(wildcards):
@@ -235,6 +271,11 @@ def examples_of(wildcards):
             "conversations": aligned_corpora_of(wildcards),
             "texts": f"<results>/embeddings/texts/{wildcards.system}.parquet",
         }
+    if wildcards.system in PRETRAINED:
+        return {
+            "documents": documents_of(wildcards),
+            "language_model": language_model_of(wildcards),
+        }
     return {
         "conversations": prompts_of("align")(wildcards),
         "language_model": language_model_of(wildcards),
@@ -254,7 +295,7 @@ def models_of(wildcards):
 
 def shuffled_of(wildcards):
     """Return the embeddings of shuffled proteins, if a system is tested on them."""
-    if wildcards.system not in SHUFFLED:
+    if wildcards.system not in SHUFFLED or wildcards.system not in ENCODED:
         return []
     return [
         f"<results>/embeddings/shuffled/{ENCODER_OF[wildcards.system]}/manifest.json"

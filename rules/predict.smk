@@ -7,7 +7,9 @@ rule predict:
     input:
         models=models_of,
         store=embeddings_of,
-        shuffled=shuffled_of,
+        shuffled_store=shuffled_of,
+        proteins=sequences_of("proteins"),
+        shuffled_proteins=sequences_of("shuffled"),
         conversations=prompts_of("predict"),
         language_model=language_model_of,
         audit="<results>/split/audit.json",

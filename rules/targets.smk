@@ -47,7 +47,7 @@ rule embeddings:
 rule aligned:
     input:
         collect(
-            "<results>/systems/{system}/{training_seed}/align/connector.safetensors",
+            "<results>/systems/{system}/{training_seed}/align/weights.safetensors",
             system=TRAINED,
             training_seed=SEEDS,
         ),

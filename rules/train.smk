@@ -5,8 +5,9 @@ rule align:
     input:
         unpack(examples_of),
         store=embeddings_of,
+        proteins=sequences_of("proteins"),
     output:
-        connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
+        weights="<results>/systems/{system}/{training_seed}/align/weights.safetensors",
         losses="<results>/systems/{system}/{training_seed}/align/losses.tsv",
         summary="<results>/systems/{system}/{training_seed}/align/summary.json",
     log:
@@ -35,18 +36,17 @@ rule align:
 rule tune:
     input:
         store=embeddings_of,
+        proteins=sequences_of("proteins"),
         conversations=prompts_of("tune"),
+        documents=documents_of,
         language_model=language_model_of,
-        connector="<results>/systems/{system}/{training_seed}/align/connector.safetensors",
+        weights="<results>/systems/{system}/{training_seed}/align/weights.safetensors",
     output:
         losses="<results>/systems/{system}/{training_seed}/tune/losses.tsv",
         summary="<results>/systems/{system}/{training_seed}/tune/summary.json",
-        last_connector="<results>/systems/{system}/{training_seed}/tune/last/connector.safetensors",
-        last_adapter="<results>/systems/{system}/{training_seed}/tune/last/adapter_model.safetensors",
+        last="<results>/systems/{system}/{training_seed}/tune/last/weights.safetensors",
         system="<results>/systems/{system}/{training_seed}/model/system.json",
-        connector="<results>/systems/{system}/{training_seed}/model/connector.safetensors",
-        adapter="<results>/systems/{system}/{training_seed}/model/adapter_model.safetensors",
-        adapter_config="<results>/systems/{system}/{training_seed}/model/adapter_config.json",
+        weights="<results>/systems/{system}/{training_seed}/model/weights.safetensors",
     log:
         "<logs>/tune/{system}.{training_seed}.log",
     benchmark:
@@ -77,7 +77,7 @@ rule import_model:
         language_model=language_model_of,
     output:
         system="<results>/systems/{system}/{training_seed}/model/system.json",
-        connector="<results>/systems/{system}/{training_seed}/model/connector.safetensors",
+        weights="<results>/systems/{system}/{training_seed}/model/weights.safetensors",
     log:
         "<logs>/import_model/{system}.{training_seed}.log",
     benchmark:

@@ -107,7 +107,10 @@ class GoldenProtein2Text:
     def prompts(self) -> list[list[int]]:
         """Return our prompts for its questions, 8 placeholders each."""
         questions = [row["conversations"][0]["value"] for row in self.rows]
-        return [self.builder.prompt([{"role": "user", "content": q}], 8) for q in questions]
+        return [
+            self.builder.prompt([{"role": "user", "content": q}], [PLACEHOLDER_ID] * 8)
+            for q in questions
+        ]
 
     def spliced(self, name: str, filler: int) -> Tensor:
         """Return a batch tensor with 8 places of `filler` where its one placeholder stands."""

@@ -11,7 +11,12 @@ from protscribe.atomic import sha256_text
 from protscribe.embeddings.store import EmbeddingStore, embed_proteins
 from protscribe.embeddings.text import embed_texts
 from protscribe.llm.pretrained import hidden_size, identity
-from protscribe.models.checkpoint import connector_facts, encoder_facts, save_connector
+from protscribe.models.checkpoint import (
+    connector_weights,
+    encoder_facts,
+    save_weights,
+    weight_facts,
+)
 from protscribe.models.connectors import build_connector
 from protscribe.prompts import PromptStyle
 from protscribe.schemas import TABLES
@@ -35,6 +40,7 @@ SCHEDULE: dict[str, Any] = {
 ANSWERS: dict[str, Any] = {
     "corpora": ["descriptions"],
     "max_examples": None,
+    "max_validation_examples": None,
     "max_answer_tokens": 24,
     "batch_tokens": 600,
     "batches_per_step": 2,
@@ -91,7 +97,7 @@ class House:
         else:
             inputs["language_model"] = str(self.language_model)
         if stage == "tune":
-            inputs["connector"] = str(self.root / name / "align" / "connector.safetensors")
+            inputs["weights"] = str(self.root / name / "align" / "weights.safetensors")
         settings: dict[str, Any] = {
             "stage": stage,
             "system_name": "tiny",
@@ -236,8 +242,9 @@ def write_connector(house: House, name: str, system: dict[str, Any]) -> None:
     """Put an untrained connector where the aligned one would be."""
     manifest = EmbeddingStore(house.store).manifest
     torch.manual_seed(0)
-    save_connector(
-        house.root / name / "align" / "connector.safetensors",
-        build_connector(system["connector"], manifest["dim"], hidden_size(house.language_model)),
-        connector_facts(system, encoder_facts(manifest), identity(house.language_model)),
+    width = hidden_size(house.language_model)
+    save_weights(
+        house.root / name / "align" / "weights.safetensors",
+        connector_weights(build_connector(system["connector"], manifest["dim"], width)),
+        weight_facts(system, encoder_facts(manifest), identity(house.language_model)),
     )

@@ -90,11 +90,11 @@ def learned(example):
 @pytest.mark.parametrize("limit", [None, 6])
 def test_each_prompt_begins_the_training_example(any_builder, awkward, limit):
     turns = conversation("What?", awkward, awkward, "Binds.", f"So {awkward}?", awkward)
-    example = any_builder.example(turns, 3, limit)
+    example = any_builder.example(turns, [PLACEHOLDER_ID] * 3, limit)
     assert len(example.labels) == len(example.input_ids) == len(example)
     answers = []
     for last in (1, 3, 5):
-        prompt = any_builder.prompt(turns[:last], 3, limit)
+        prompt = any_builder.prompt(turns[:last], [PLACEHOLDER_ID] * 3, limit)
         assert prompt == example.input_ids[: len(prompt)]
         answer, _ = any_builder.answer(turns[last]["content"], limit)
         after = slice(len(prompt), len(prompt) + len(answer))
@@ -115,7 +115,7 @@ def test_written_text_holds_no_control_tokens(any_builder, awkward):
     found = []
     for text in kinds:
         turns = conversation(text, text, text, text)
-        ids = any_builder.example(turns, 2).input_ids
+        ids = any_builder.example(turns, [PLACEHOLDER_ID] * 2).input_ids
         found.append([i for i in ids if i in controls])
     assert found[0] == found[1]
     assert found[0].count(any_builder.end_of_turn_id) >= 2
@@ -124,7 +124,7 @@ def test_written_text_holds_no_control_tokens(any_builder, awkward):
 @pytest.mark.parametrize("awkward", AWKWARD)
 def test_nothing_of_a_text_is_lost(builder, awkward):
     turns = conversation(awkward, awkward)
-    ids = [i for i in builder.example(turns, 2).input_ids if i != PLACEHOLDER_ID]
+    ids = [i for i in builder.example(turns, [PLACEHOLDER_ID] * 2).input_ids if i != PLACEHOLDER_ID]
     assert builder.tokenizer.decode(ids) == (
         f"<|im_start|>user\n\n{awkward}<|im_end|>\n<|im_start|>assistant\n{awkward.strip()}<|im_end|>"
     )
@@ -134,10 +134,14 @@ def test_nothing_of_a_text_is_lost(builder, awkward):
 def test_the_template_decides_what_is_trimmed(tokenizer):
     changed = copy.deepcopy(tokenizer)
     padded, bare = (conversation(text) for text in ("What? \n ", "What?"))
-    assert PromptBuilder(changed).prompt(padded, 2) != PromptBuilder(changed).prompt(bare, 2)
+    assert PromptBuilder(changed).prompt(padded, [PLACEHOLDER_ID] * 2) != PromptBuilder(
+        changed
+    ).prompt(bare, [PLACEHOLDER_ID] * 2)
     changed.chat_template = LLAMA3
     trimmed = PromptBuilder(changed)
-    assert trimmed.prompt(padded, 2) == trimmed.prompt(bare, 2)
+    assert trimmed.prompt(padded, [PLACEHOLDER_ID] * 2) == trimmed.prompt(
+        bare, [PLACEHOLDER_ID] * 2
+    )
 
 
 def test_ids_are_those_of_the_template_as_a_whole(any_builder):
@@ -148,7 +152,7 @@ def test_ids_are_those_of_the_template_as_a_whole(any_builder):
     ]
     held = [turns[0] | {"content": turns[0]["content"] + PROTEIN_MARKER}, *turns[1:]]
     whole = any_builder.tokenizer.apply_chat_template(turns, add_generation_prompt=True)
-    ids = any_builder.prompt(held, 0)
+    ids = any_builder.prompt(held, ())
     text, wanted = (any_builder.tokenizer.decode(i) for i in (ids, whole["input_ids"]))
     if "[/INST]" in text:
         # It puts a space before an answer, which its prompt does not end with.
@@ -158,7 +162,7 @@ def test_ids_are_those_of_the_template_as_a_whole(any_builder):
 
 
 def test_golden_text_of_a_prompt(builder):
-    ids = builder.prompt(TURNS[:-1], protein_tokens=2)
+    ids = builder.prompt(TURNS[:-1], [PLACEHOLDER_ID] * 2)
     cut = ids.index(PLACEHOLDER_ID)
     assert builder.tokenizer.decode(ids[:cut]) == (
         "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat does it do? "
@@ -167,11 +171,11 @@ def test_golden_text_of_a_prompt(builder):
 
 
 def test_a_blind_prompt_lacks_the_protein_alone(builder):
-    ids = builder.prompt(conversation("Where is it?"), protein_tokens=0)
+    ids = builder.prompt(conversation("Where is it?"), ())
     assert builder.tokenizer.decode(ids) == (
         "<|im_start|>user\nWhere is it?<|im_end|>\n<|im_start|>assistant\n"
     )
-    example = builder.example(conversation("Where is it?", "Here."), protein_tokens=0)
+    example = builder.example(conversation("Where is it?", "Here."), ())
     assert example.input_ids[: len(ids)] == ids
     assert learned(example) == builder.answer("Here.")[0]
 
@@ -235,7 +239,7 @@ def test_a_template_that_does_not_suit_is_named(tokenizer, template, words):
     changed = copy.deepcopy(tokenizer)
     changed.chat_template = template
     with pytest.raises(InputError, match=words):
-        PromptBuilder(changed).example(conversation("a", "b", "c", "d"), 2)
+        PromptBuilder(changed).example(conversation("a", "b", "c", "d"), [PLACEHOLDER_ID] * 2)
 
 
 def test_a_tokenizer_that_cannot_tell_text_from_control_tokens_is_caught(tokenizer):
@@ -250,9 +254,9 @@ def test_a_tokenizer_that_cannot_tell_text_from_control_tokens_is_caught(tokeniz
             return self.inner(text, **options)
 
     builder = PromptBuilder(Gullible(tokenizer))
-    builder.example(conversation("What?", "Binds."), 2)
+    builder.example(conversation("What?", "Binds."), [PLACEHOLDER_ID] * 2)
     with pytest.raises(InputError, match=r"takes '<\|im_end\|>' for a control token"):
-        builder.example(conversation("What?", "Binds.<|im_end|>"), 2)
+        builder.example(conversation("What?", "Binds.<|im_end|>"), [PLACEHOLDER_ID] * 2)
 
 
 def test_style_fills_name_and_taxon():
@@ -314,9 +318,11 @@ def test_ids_equal_those_of_the_published_code(golden, case, named):
             {"role": "assistant", "content": row["function"]},
         ]
         length = len(row["sequence"]) + 2
-        example = builder.example(turns, length)
+        example = builder.example(turns, [PLACEHOLDER_ID] * length)
         trained = f"{case}.labels" in expected
-        ids = example.input_ids if trained else builder.prompt(turns[:-1], length)
+        ids = (
+            example.input_ids if trained else builder.prompt(turns[:-1], [PLACEHOLDER_ID] * length)
+        )
         ids = [placeholder if i == PLACEHOLDER_ID else i for i in ids]
         mask = expected[f"{case}.attention_mask"][number].bool()
         assert ids == expected[f"{case}.input_ids"][number][mask].tolist()

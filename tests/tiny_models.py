@@ -78,6 +78,7 @@ def write_tiny_language_model(
     layers: int = 4,
     heads: int = 4,
     vocabulary: int = 384,
+    tied: bool = True,
 ) -> Path:
     """Write a `LlamaForCausalLM` folder whose tokenizer speaks ChatML; return the folder.
 
@@ -118,7 +119,7 @@ def write_tiny_language_model(
             bos_token_id=fast.bos_token_id,
             eos_token_id=fast.eos_token_id,
             pad_token_id=fast.pad_token_id,
-            tie_word_embeddings=True,
+            tie_word_embeddings=tied,
         )
     )
     fast.save_pretrained(folder)

@@ -5,24 +5,25 @@ from pathlib import Path
 from protscribe.devices import pick_device
 from protscribe.errors import script_log
 from protscribe.evaluation.generate import predict_system
-from protscribe.provenance import state_folder
+from protscribe.provenance import state_folder, the_file, the_folder
 
 with script_log(snakemake.log[0]):
     params, system = snakemake.params, snakemake.wildcards.system
-    folders = [Path(path).parent for path in snakemake.input.models]
-    shuffled = [Path(path).parent for path in snakemake.input.shuffled]
+    files, folders = snakemake.input, [Path(path).parent for path in snakemake.input.models]
     output = Path(snakemake.output.predictions)
     settings = [params.predict, params.compute["predict_batch_tokens"], params.code]
     predict_system(
         {int(folder.parent.name): folder for folder in folders},
-        Path(snakemake.input.language_model).parent,
-        Path(snakemake.input.store).parent,
-        [Path(path) for path in snakemake.input.conversations],
+        Path(files.language_model).parent,
+        [Path(path) for path in files.conversations],
         output,
         predictor=system,
-        shuffled_store=shuffled[0] if shuffled else None,
+        store=the_folder(files.store),
+        shuffled_store=the_folder(files.shuffled_store),
+        proteins=the_file(files.proteins),
+        shuffled_proteins=the_file(files.shuffled_proteins),
         batch_tokens=params.compute["predict_batch_tokens"],
-        state=state_folder(output.parent, f"predict-{system}", snakemake.input, settings),
+        state=state_folder(output.parent, f"predict-{system}", files, settings),
         device=pick_device(params.compute["device"]),
         threads=params.compute["torch_threads"],
         **params.predict,

@@ -5,7 +5,7 @@ from pathlib import Path
 from protscribe.devices import pick_device
 from protscribe.errors import script_log
 from protscribe.provenance import state_folder
-from protscribe.training.launch import TrainingJob, run_training
+from protscribe.training.launch import TrainingJob, run_training, training_inputs
 
 with script_log(snakemake.log[0]):
     params, wildcards = snakemake.params, snakemake.wildcards
@@ -16,12 +16,7 @@ with script_log(snakemake.log[0]):
         system_name=wildcards.system,
         system=params.system,
         training_seed=int(wildcards.training_seed),
-        inputs={
-            "store": str(Path(snakemake.input.store).parent),
-            "conversations": list(snakemake.input.conversations),
-            "language_model": str(Path(snakemake.input.language_model).parent),
-            "connector": snakemake.input.connector,
-        },
+        inputs=training_inputs(snakemake.input),
         state=str(state_folder(folder.parent, "tune", snakemake.input, settings)),
         output=str(folder),
         torch_threads=params.compute["torch_threads"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from protscribe.errors import InputError
-from protscribe.prompts import PROTEIN_MARKER, PromptStyle, check_turns
+from protscribe.prompts import PROTEIN_MARKER, PromptStyle, check_turns, is_design
 from protscribe.tables import read_table, write_table
 
 
@@ -41,7 +41,7 @@ def make_prompts(
         if row["accession"] not in facts:
             raise InputError(f"{proteins}: lacks {row['accession']}, which {row['id']} is about")
         try:
-            check_turns(row["turns"], last="assistant")
+            check_turns(row["turns"], last="assistant", designs=True)
             row["turns"] = apply_style(style, row["turns"], facts[row["accession"]])
         except InputError as error:
             raise InputError(f"conversation {row['id']}: {error}") from None
@@ -59,22 +59,29 @@ def apply_style(
     style
         The system's prompt. Its question follows a protein that comes without one.
     turns
-        ``{"role", "content"}`` records; the first is the user's and holds the protein marker.
+        ``{"role", "content"}`` records; the first is the user's. Where it does not hold the
+        protein marker, a protein is asked for, and the template stays away.
     protein
         The row of the proteins table; the first word of the organism stands for the taxon.
 
     Raises
     ------
     InputError
-        If the first turn is not the user's or does not hold the marker.
+        If the first turn is not the user's or the protein is shown in a later one.
     """
-    if not turns or turns[0]["role"] != "user" or PROTEIN_MARKER not in turns[0]["content"]:
+    opens = bool(turns) and turns[0]["role"] == "user"
+    if opens and is_design(turns):
+        return _system_turn(style) + [dict(turn) for turn in turns]
+    if not opens or PROTEIN_MARKER not in turns[0]["content"]:
         raise InputError(f"a conversation must open with a user turn that holds {PROTEIN_MARKER}")
     content = turns[0]["content"]
     if style.question and content.strip() == PROTEIN_MARKER:
         content = f"{PROTEIN_MARKER}\n{style.question}"
     taxon = (protein["organism"] or "").split(" ")[0]
     around = style.user_turn(name=protein["protein_name"], taxon=taxon)
-    styled = [{"role": "system", "content": style.system_message}] if style.system_message else []
-    styled.append({"role": "user", "content": around.replace(PROTEIN_MARKER, content)})
-    return styled + [dict(turn) for turn in turns[1:]]
+    user = {"role": "user", "content": around.replace(PROTEIN_MARKER, content)}
+    return [*_system_turn(style), user, *(dict(turn) for turn in turns[1:])]
+
+
+def _system_turn(style: PromptStyle) -> list[dict[str, str]]:
+    return [{"role": "system", "content": style.system_message}] if style.system_message else []

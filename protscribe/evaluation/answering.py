@@ -1,6 +1,7 @@
 """Prompts answered in batches that are fixed beforehand, so that a killed job goes on."""
 
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from torch import Tensor
@@ -8,8 +9,9 @@ from tqdm import tqdm
 
 from protscribe.atomic import read_json, write_json
 from protscribe.batching import token_budget_batches
-from protscribe.embeddings.store import EmbeddingStore
-from protscribe.models.captioner import Captioner, Generated
+from protscribe.models.captioner import Captioner
+from protscribe.models.decoding import Generated
+from protscribe.models.proteins import Proteins
 from protscribe.prompts import PLACEHOLDER_ID, PROTEIN_MARKER, PromptBuilder
 
 
@@ -22,11 +24,11 @@ class Answers:
     Parameters
     ----------
     prompts
-        Token ids, with placeholders where the protein stands.
-    embeddings
-        States of the proteins; None where prompts have none.
+        Token ids.
+    proteins
+        Encoder states of the proteins; None where prompts have no protein.
     accessions
-        Each prompt's protein; left out of account without embeddings.
+        Each prompt's protein; left out of account without proteins.
     max_new_tokens
         Most ids of an answer, its end-of-turn included.
     batch_tokens
@@ -41,21 +43,21 @@ class Answers:
     def __init__(
         self,
         prompts: Sequence[Sequence[int]],
-        embeddings: EmbeddingStore | None,
+        proteins: Proteins | None,
         accessions: Sequence[str],
         *,
         max_new_tokens: int,
         batch_tokens: int,
     ) -> None:
         self.prompts = prompts
-        self._embeddings = embeddings
+        self._proteins = proteins
         self._max_new_tokens = max_new_tokens
         self._accessions = accessions
         first: dict[tuple[str | None, tuple[int, ...]], int] = {}
         self._same_as: list[int] = []
         """For each prompt the first one that is the same."""
         for i, (prompt, accession) in enumerate(zip(prompts, accessions, strict=True)):
-            protein = None if embeddings is None else accession
+            protein = None if proteins is None else accession
             self._same_as.append(first.setdefault((protein, tuple(prompt)), i))
         distinct = list(first.values())
         batches = token_budget_batches(
@@ -96,22 +98,24 @@ class Answers:
         return [answers[i] for i in self._same_as]
 
     def _states(self, batch: Sequence[int]) -> list[Tensor] | None:
-        if self._embeddings is None:
+        if self._proteins is None:
             return None
-        return [self._embeddings[self._accessions[i]] for i in batch]
+        return self._proteins.states([self._accessions[i] for i in batch])
 
 
 def readable_prompt(builder: PromptBuilder, prompt: Sequence[int]) -> str:
     """Return a prompt as the model reads it, with one marker for the protein if it has one."""
 
-    def text(ids: Sequence[int]) -> str:
-        return builder.tokenizer.decode(list(ids), skip_special_tokens=False)
+    def is_protein(token_id: int) -> bool:
+        residues = builder.residues
+        return token_id == PLACEHOLDER_ID or (residues is not None and residues.holds(token_id))
 
-    if PLACEHOLDER_ID not in prompt:
-        return text(prompt)
-    first = prompt.index(PLACEHOLDER_ID)
-    after = first + prompt.count(PLACEHOLDER_ID)
-    return text(prompt[:first]) + PROTEIN_MARKER + text(prompt[after:])
+    return "".join(
+        PROTEIN_MARKER
+        if protein
+        else builder.tokenizer.decode(list(ids), skip_special_tokens=False)
+        for protein, ids in groupby(prompt, is_protein)
+    )
 
 
 def cut_answers(answers: Sequence[Generated]) -> int:

@@ -13,8 +13,9 @@ import torch
 from protscribe.errors import InputError
 from protscribe.evaluation.answering import Answers, cut_answers, readable_prompt
 from protscribe.evaluation.examples import read_test
-from protscribe.llm.pretrained import load_language_model, load_prompt_builder
+from protscribe.llm.pretrained import load_language_model, load_tokenizer
 from protscribe.models.captioner import Captioner
+from protscribe.models.published.prompts import format_for, prompt_builder
 from protscribe.prompts import PROTEIN_MARKER
 from protscribe.tables import write_table
 
@@ -72,9 +73,10 @@ def predict_language_model(
         raise InputError("the question to ask about a bare protein is empty")
     torch.set_num_threads(threads)
     examples = read_test(conversations)
-    builder = load_prompt_builder(language_model)
+    tokenizer = load_tokenizer(language_model)
+    builder = prompt_builder({"format": format_for(tokenizer)}, tokenizer)
     answers = Answers(
-        [builder.prompt(without_protein(example.question, question), 0) for example in examples],
+        [builder.prompt(without_protein(example.question, question), ()) for example in examples],
         None,
         [example.accession for example in examples],
         max_new_tokens=max_new_tokens,

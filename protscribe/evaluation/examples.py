@@ -17,6 +17,8 @@ TEST_PREFIX = "test_"
 """Starts the name of every fold that is tested on."""
 
 TRAIN_FOLD = "train"
+DESIGN_TASK = "design"
+"""The task of conversations that ask for a protein."""
 SEQUENCE_CONDITION = "sequence"
 """The condition under which a predictor sees the protein's sequence as it is.
 
@@ -178,6 +180,8 @@ def _read(
         # Most rows are of other folds; their turns are never taken apart.
         folds = [fold for fold in pc.unique(table["fold"]).to_pylist() if fold and wanted(fold)]
         table = table.filter(pc.is_in(table["fold"], pa.array(folds, pa.string())))
+        # The answer to these is a protein, and no text to compare with.
+        table = table.filter(pc.not_equal(table["task"], DESIGN_TASK))
         for row in table.to_pylist():
             *question, last = row["turns"] or [{"role": "nobody"}]
             if last["role"] != "assistant":

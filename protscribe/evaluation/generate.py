@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
 from protscribe.evaluation.answering import Answers, cut_answers, readable_prompt
 from protscribe.evaluation.examples import (
@@ -19,16 +18,18 @@ from protscribe.evaluation.examples import (
     choose_controls,
     read_test,
 )
-from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import encoder_facts, load_captioner
+from protscribe.models.proteins import Proteins, open_proteins
 from protscribe.prompts import PromptBuilder
 from protscribe.tables import write_table
+
+ProteinFiles = tuple[Path | None, Path | None]
+"""Folder of embeddings and table of proteins; a system needs one of them, or both."""
 
 
 def predict_system(
     models: Mapping[int, Path],
     language_model: Path,
-    store: Path,
     conversations: Sequence[Path],
     output: Path,
     *,
@@ -41,7 +42,10 @@ def predict_system(
     threads: int,
     corpora: Sequence[str] | None = None,
     conditions: Sequence[str] = (SEQUENCE_CONDITION,),
+    store: Path | None = None,
     shuffled_store: Path | None = None,
+    proteins: Path | None = None,
+    shuffled_proteins: Path | None = None,
     control_examples: int | None = None,
 ) -> None:
     """Answer every test question greedily, once per training seed and condition.
@@ -56,8 +60,6 @@ def predict_system(
         Folder of the finished model of each training seed.
     language_model
         Folder of the language model that they were tuned on.
-    store
-        Folder of the protein embeddings.
     conversations
         Tables of conversations in the system's own prompt; the test folds are answered.
     output
@@ -79,8 +81,11 @@ def predict_system(
     conditions
         Any of ``sequence``, ``shuffled`` (the same questions about the same proteins with
         their residues shuffled) and ``blind`` (the same prompts with the protein left out).
-    shuffled_store
-        Folder of the embeddings of the shuffled proteins; needed for ``shuffled``.
+    store, shuffled_store
+        Folders of the embeddings of proteins and of shuffled proteins, for a system with an
+        encoder; the second is needed for ``shuffled``.
+    proteins, shuffled_proteins
+        Tables of them, for a system with residue tokens.
     control_examples
         Most examples of each task and fold under a condition other than ``sequence``, chosen
         by `choose_controls`; None for all.
@@ -88,11 +93,15 @@ def predict_system(
     Raises
     ------
     InputError
-        If a condition does not exist or lacks its embeddings, a model, the store and the
+        If a condition does not exist or lacks its proteins, a model, the store and the
         conversations do not belong together, there is nothing to test on, or a prompt exceeds
         the budget.
     """
-    stores = _open_stores(conditions, store, shuffled_store)
+    files = {
+        SEQUENCE_CONDITION: (store, proteins),
+        SHUFFLED_CONDITION: (shuffled_store, shuffled_proteins),
+    }
+    _check_conditions(conditions, files)
     torch.set_num_threads(threads)
     examples = read_test(conversations, corpora)
     controls = choose_controls(examples, control_examples)
@@ -107,7 +116,7 @@ def predict_system(
         answers, counts = _answer_all(
             folder,
             language_model,
-            stores,
+            files,
             asked,
             predictor=predictor,
             seed=seed,
@@ -129,31 +138,24 @@ def predict_system(
     shutil.rmtree(state, ignore_errors=True)
 
 
-def _open_stores(
-    conditions: Sequence[str], store: Path, shuffled_store: Path | None
-) -> dict[str, EmbeddingStore]:
-    """Return the embeddings that each condition reads; ``blind`` reads none."""
+def _check_conditions(conditions: Sequence[str], files: Mapping[str, ProteinFiles]) -> None:
     unknown = sorted(set(conditions) - set(CONDITIONS))
     if unknown or not conditions:
         raise InputError(
             f"predict.conditions is {', '.join(unknown) or 'empty'}; "
             f"allowed: {', '.join(CONDITIONS)}"
         )
-    stores = {SEQUENCE_CONDITION: EmbeddingStore(store)}
-    if SHUFFLED_CONDITION in conditions:
-        if shuffled_store is None:
-            raise InputError(
-                "predict.conditions has shuffled, but there are no embeddings of shuffled "
-                "proteins; run shuffle_sequences and embed_proteins"
-            )
-        stores[SHUFFLED_CONDITION] = EmbeddingStore(shuffled_store)
-    return stores
+    if SHUFFLED_CONDITION in conditions and files[SHUFFLED_CONDITION] == (None, None):
+        raise InputError(
+            "predict.conditions has shuffled, but there are no shuffled proteins; run "
+            "shuffle_sequences and embed_proteins"
+        )
 
 
 def _answer_all(
     folder: Path,
     language_model: Path,
-    stores: Mapping[str, EmbeddingStore],
+    files: Mapping[str, ProteinFiles],
     asked: Mapping[str, Sequence[AskedExample]],
     *,
     predictor: str,
@@ -166,14 +168,27 @@ def _answer_all(
 ) -> tuple[list[dict[str, Any]], Mapping[str, int]]:
     # The model lives in this function alone, so that two seeds are never in memory together.
     captioner, builder, facts = load_captioner(folder, language_model, device=device)
-    for store in stores.values():
-        _check_belongs(facts, folder, predictor, seed, store)
+    _check_model(facts, folder, predictor, seed)
+    sources: dict[str, Proteins | None] = {
+        condition: open_proteins(
+            facts["system"],
+            store=files[condition][0],
+            proteins=files[condition][1],
+            connector=captioner.connector,
+            residues=builder.residues,
+        )
+        if condition in files
+        else None
+        for condition in asked
+    }
+    for source in sources.values():
+        _check_embeddings(facts, folder, source)
     # Earlier answers of a conversation are cut as they were in training.
     max_answer_tokens = facts["system"]["tune"].get("max_answer_tokens")
     plans = {
         condition: Answers(
-            _prompts(captioner, builder, examples, stores.get(condition), max_answer_tokens),
-            stores.get(condition),
+            _prompts(builder, examples, sources[condition], max_answer_tokens),
+            sources[condition],
             [example.accession for example in examples],
             max_new_tokens=max_new_tokens,
             batch_tokens=batch_tokens,
@@ -207,35 +222,38 @@ def _answer_all(
 
 
 def _prompts(
-    captioner: Captioner,
     builder: PromptBuilder,
     examples: Sequence[AskedExample],
-    store: EmbeddingStore | None,
+    proteins: Proteins | None,
     max_answer_tokens: int | None,
 ) -> list[list[int]]:
-    """Return each example's prompt, without its protein where there is no store."""
-    tokens = [0] * len(examples)
-    if store is not None and captioner.connector is not None:
-        lengths = store.lengths([example.accession for example in examples])
-        tokens = [captioner.connector.token_count(length) for length in lengths]
+    """Return each example's prompt, without its protein where there are no proteins."""
+    read: Sequence[Sequence[int]] = [()] * len(examples)
+    if proteins is not None:
+        read = proteins.prompt_ids([example.accession for example in examples])
     return [
-        builder.prompt(example.question, count, max_answer_tokens)
-        for example, count in zip(examples, tokens, strict=True)
+        builder.prompt(example.question, ids, max_answer_tokens)
+        for example, ids in zip(examples, read, strict=True)
     ]
 
 
-def _check_belongs(
-    facts: Mapping[str, Any], folder: Path, predictor: str, seed: int, embeddings: EmbeddingStore
-) -> None:
+def _check_model(facts: Mapping[str, Any], folder: Path, predictor: str, seed: int) -> None:
     if (facts["name"], facts["training_seed"]) != (predictor, seed):
         raise InputError(
             f"{folder}: is the model {facts['name']} of training seed {facts['training_seed']}, "
             f"not {predictor} of {seed}"
         )
-    if facts["encoder"] != encoder_facts(embeddings.manifest):
+
+
+def _check_embeddings(facts: Mapping[str, Any], folder: Path, proteins: Proteins | None) -> None:
+    if proteins is None:
+        return
+    store = proteins.store
+    if facts["encoder"] != encoder_facts(None if store is None else store.manifest):
+        where = "none at all" if store is None else f"those of {store.folder}"
         raise InputError(
-            f"{folder}: was trained on other embeddings than those of {embeddings.folder}; "
-            "run embed_proteins and the training again"
+            f"{folder}: was trained on other embeddings than {where}; run embed_proteins and "
+            "the training again"
         )
 
 

@@ -53,19 +53,31 @@ def load_prompt_builder(folder: Path | str) -> PromptBuilder:
     InputError
         If the folder has no tokenizer, or its tokenizer no chat template.
     """
+    return PromptBuilder(load_tokenizer(folder))
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """Return the tokenizer of a local folder.
+
+    Raises
+    ------
+    InputError
+        If the folder has none.
+    """
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: no tokenizer ({error})") from None
-    return PromptBuilder(tokenizer)
 
 
 def hidden_size(folder: Path | str) -> int:
     """Return the width of a local language model's embeddings, from its config alone."""
-    try:
-        return AutoConfig.from_pretrained(str(folder), local_files_only=True).hidden_size
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{folder}: no language model configuration ({error})") from None
+    return _config(folder, "hidden_size")
+
+
+def vocabulary_size(folder: Path | str) -> int:
+    """Return the number of rows of a local language model's embeddings, from its config alone."""
+    return _config(folder, "vocab_size")
 
 
 def identity(folder: Path | str) -> dict[str, str]:
@@ -83,3 +95,10 @@ def identity(folder: Path | str) -> dict[str, str]:
     """
     manifest = model_manifest(folder)
     return {"name": manifest["name"], "weights_sha256": manifest["weights_sha256"]}
+
+
+def _config(folder: Path | str, key: str) -> int:
+    try:
+        return getattr(AutoConfig.from_pretrained(str(folder), local_files_only=True), key)
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{folder}: no language model configuration ({error})") from None

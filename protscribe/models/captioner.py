@@ -11,10 +11,10 @@ from torch.nn import functional as F
 
 from protscribe.errors import InputError
 from protscribe.models.connectors import Connector, pad_states
+from protscribe.models.decoding import Generated, write
+from protscribe.models.residue_rows import ResidueRows
+from protscribe.models.sampling import Sampler, Written
 from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID
-
-Generated = tuple[list[int], str]
-"""Token ids of an answer, without its end-of-turn, and ``stop`` or ``length``."""
 
 _SCALED_LOGITS = ("final_logit_softcapping", "logit_scale", "logits_scaling")
 
@@ -31,9 +31,12 @@ class Captioner(nn.Module):
         A transformers causal language model, bare or with peft adapters.
     connector
         Its output width must be the language model's embedding width. None for a language
-        model that reads no protein.
+        model that reads no embedded protein.
     end_of_turn_id
         The id that ends an answer.
+    residues
+        Rows for residue tokens, if proteins are read or written residue by residue (the
+        fusion of InstructProtein).
 
     Raises
     ------
@@ -45,11 +48,16 @@ class Captioner(nn.Module):
     connector: Connector | None
 
     def __init__(
-        self, language_model: Any, connector: Connector | None, end_of_turn_id: int
+        self,
+        language_model: Any,
+        connector: Connector | None,
+        end_of_turn_id: int,
+        residues: ResidueRows | None = None,
     ) -> None:
         super().__init__()
         self.language_model = language_model
         self.connector = connector
+        self.residues = residues
         self.end_of_turn_id = end_of_turn_id
         config = self.causal_model.config
         for key in _SCALED_LOGITS:
@@ -108,7 +116,10 @@ class Captioner(nn.Module):
         placeholder = (input_ids == PLACEHOLDER_ID) & attention_mask.bool()
         self._check_placeholders(placeholder.sum(dim=1).tolist(), protein_states)
         # No vocabulary has the placeholder's id, nor need padding have an id of its own.
-        words = self.causal_model.get_input_embeddings()(input_ids.clamp(min=0))
+        table = self.causal_model.get_input_embeddings()
+        words = table(input_ids.clamp(min=0, max=len(table.weight) - 1))
+        if self.residues is not None:
+            words = self.residues.place(words, input_ids)
         if self.connector is None or protein_states is None:
             return words
         tokens, real = self.connector(*pad_states(protein_states, words.device))
@@ -116,12 +127,26 @@ class Captioner(nn.Module):
         embedded[placeholder] = tokens[real].to(words.dtype)
         return embedded
 
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits of words and, after them, of residue tokens, in float32.
+
+        Parameters
+        ----------
+        hidden
+            Last states of the decoder, shape (..., embedding width).
+        """
+        words = self.causal_model.get_output_embeddings()(hidden).float()
+        if self.residues is None:
+            return words
+        return torch.cat([words, self.residues.logits(hidden)], dim=-1)
+
     def answer_loss(
         self,
         input_ids: Tensor,
         attention_mask: Tensor,
         labels: Tensor,
         protein_states: Sequence[Tensor] | None,
+        position_ids: Tensor | None = None,
     ) -> tuple[Tensor, int]:
         """Return the cross-entropy of the answers, summed, and how many ids it covers.
 
@@ -131,24 +156,42 @@ class Captioner(nn.Module):
         ----------
         input_ids, attention_mask, protein_states
             As for `embed`.
+            A mask may also say which position sees which, shape (rows, 1, positions,
+            positions).
         labels
             Ids to be predicted, `IGNORED_LABEL` where none is; same shape as `input_ids`.
+        position_ids
+            Where in its text each position stands; None to count from the left.
 
         Returns
         -------
         loss_sum, count
             float32 scalar and the number of labels.
         """
+        losses = self.token_losses(input_ids, attention_mask, labels, protein_states, position_ids)
+        return losses.sum(), len(losses)
+
+    def token_losses(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        labels: Tensor,
+        protein_states: Sequence[Tensor] | None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Return the cross-entropy at each label, row by row; parameters of `answer_loss`."""
+        # A mask of two dimensions says which positions are real; one of four, what they see.
+        real = attention_mask if attention_mask.ndim == 2 else torch.ones_like(input_ids)
         hidden = self.causal_model.get_decoder()(
-            inputs_embeds=self.embed(input_ids, attention_mask, protein_states),
+            inputs_embeds=self.embed(input_ids, real, protein_states),
             attention_mask=attention_mask,
+            position_ids=position_ids,
             use_cache=False,
         ).last_hidden_state
         # The state at one position predicts the id at the next.
         wanted = labels[:, 1:] != IGNORED_LABEL
-        logits = self.causal_model.get_output_embeddings()(hidden[:, :-1][wanted])
-        loss = F.cross_entropy(logits.float(), labels[:, 1:][wanted], reduction="sum")
-        return loss, int(wanted.sum())
+        logits = self.logits(hidden[:, :-1][wanted])
+        return F.cross_entropy(logits, labels[:, 1:][wanted], reduction="none")
 
     @torch.inference_mode()
     def generate(
@@ -179,36 +222,56 @@ class Captioner(nn.Module):
         InputError
             As for `embed`.
         """
-        if not input_ids:
-            return []
-        ids, mask = self._left_padded(input_ids)
-        with self._autocast():
-            inputs: dict[str, Tensor] = {"inputs_embeds": self.embed(ids, mask, protein_states)}
-            # Positions count real tokens only, so that padding does not change an answer.
-            positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-            cache = None
-            finished = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
-            steps: list[Tensor] = []
-            while len(steps) < max_new_tokens:
-                output = self.causal_model(
-                    **inputs,
-                    attention_mask=mask,
-                    position_ids=positions,
-                    past_key_values=cache,
-                    use_cache=True,
-                    logits_to_keep=1,
-                )
-                cache = output.past_key_values
-                chosen = output.logits[:, -1].float().argmax(dim=-1)
-                chosen = chosen.masked_fill(finished, self.end_of_turn_id)
-                steps.append(chosen)
-                finished |= chosen == self.end_of_turn_id
-                if bool(finished.all()):
-                    break
-                inputs = {"input_ids": chosen.unsqueeze(1)}
-                mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-                positions = positions[:, -1:] + 1
-        return [self._finish(row) for row in torch.stack(steps, dim=1).tolist()]
+
+        def choose(logits: Tensor, chosen: Tensor) -> Tensor:
+            if self.residues is not None:
+                # An answer is words; a protein is asked for with `design`.
+                logits = logits[:, : self.residues.residues.first_id]
+            return logits.argmax(dim=-1)
+
+        return write(self, input_ids, protein_states, max_new_tokens, choose, self.end_of_turn_id)
+
+    @torch.inference_mode()
+    def design(
+        self,
+        input_ids: Sequence[Sequence[int]],
+        protein_states: Sequence[Tensor] | None,
+        sampler: Sampler,
+        generators: Sequence[torch.Generator],
+    ) -> list[Written]:
+        """Sample one protein after each prompt, residue by residue.
+
+        Parameters
+        ----------
+        input_ids
+            Prompts up to and with the id that opens the protein.
+        protein_states
+            As for `embed`.
+        sampler
+            Says which residues may follow and draws one.
+        generators
+            Random numbers of each row, so that what is drawn does not depend on its company.
+
+        Returns
+        -------
+        list of Written
+            In the order of the prompts.
+
+        Raises
+        ------
+        InputError
+            If the model has no residue tokens, and as for `embed`.
+        """
+        if self.residues is None:
+            raise InputError("this model has no residue tokens and writes no proteins")
+
+        def choose(logits: Tensor, chosen: Tensor) -> Tensor:
+            return sampler.choose(logits, chosen, generators)
+
+        # One more step, in which a protein of the greatest length may still be closed.
+        steps, close = sampler.max_residues + 1, sampler.close_id
+        rows = write(self, input_ids, protein_states, steps, choose, close)
+        return [sampler.finish([*ids, close] if reason == "stop" else ids) for ids, reason in rows]
 
     def _check_placeholders(
         self, placeholders: Sequence[int], protein_states: Sequence[Tensor] | None
@@ -229,21 +292,8 @@ class Captioner(nn.Module):
                     f"{wanted} tokens for its protein; build the prompt with token_count"
                 )
 
-    def _finish(self, row: list[int]) -> Generated:
-        if self.end_of_turn_id in row:
-            return row[: row.index(self.end_of_turn_id)], "stop"
-        return row, "length"
-
-    def _left_padded(self, prompts: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        longest = max(len(prompt) for prompt in prompts)
-        ids = torch.zeros(len(prompts), longest, dtype=torch.long)
-        mask = torch.zeros(len(prompts), longest, dtype=torch.long)
-        for row, prompt in enumerate(prompts):
-            ids[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
-        return ids.to(self.device), mask.to(self.device)
-
-    def _autocast(self) -> AbstractContextManager[Any]:
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return the context in which the decoder runs."""
         # As in training, where frozen bfloat16 weights mean autocast.
         half = self.causal_model.dtype == torch.bfloat16
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)

@@ -1,9 +1,10 @@
-"""Finished models on disk: the trained weights alone, and what they were trained on top of.
+"""Weights on disk: those that were trained alone, and what they were trained on top of.
 
-A model folder holds ``connector.safetensors``, ``adapter_model.safetensors`` with
-``adapter_config.json`` (peft's own layout) where the language model is adapted, and
-``system.json``, written last. Loading checks every fact in it; what does not fit is an
-`InputError`, never a fresh random weight.
+``weights.safetensors`` holds the connector (``connector.*``), the rows of residue tokens
+(``residues.*``) and the adapter of the language model (``adapter.*``, under peft's names) or, if
+it was trained whole, the language model (``language_model.*``): whichever of these a stage
+trained. A model folder has ``system.json`` beside it, written last. Loading checks every fact;
+what does not fit is an `InputError`, never a fresh random weight.
 """
 
 from collections.abc import Mapping
@@ -13,49 +14,41 @@ from typing import Any
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 
-from protscribe.atomic import write_json
 from protscribe.errors import InputError
-from protscribe.llm.pretrained import (
-    hidden_size,
-    identity,
-    load_language_model,
-    load_prompt_builder,
-)
+from protscribe.llm.pretrained import identity
+from protscribe.models.assembly import build_captioner, trained_whole
 from protscribe.models.captioner import Captioner
-from protscribe.models.connectors import Connector, build_connector
-from protscribe.models.language_model import add_lora
-from protscribe.models.published.prompts import prompt_builder
-from protscribe.models.system_file import ADAPTER, CONNECTOR, read_system, write_system
+from protscribe.models.connectors import Connector
+from protscribe.models.system_file import WEIGHTS, read_system, write_system
 from protscribe.models.tensors import check_tensors, read_tensors, write_tensors
 from protscribe.prompts import PromptBuilder
 
-ADAPTER_CONFIG = "adapter_config.json"
 ENCODER_FACTS = (
     *("model", "weights_sha256", "layer", "dtype"),
     *("special_tokens", "max_residues", "dim"),
 )
+CONNECTOR, RESIDUES, ADAPTER, WHOLE = "connector.", "residues.", "adapter.", "language_model."
+"""How the names of tensors begin."""
 
 
-def save_connector(path: Path | str, connector: Connector, facts: Mapping[str, Any]) -> None:
-    """Write a connector's weights; `facts` is what `connector_facts` returned."""
-    write_tensors(path, connector.state_dict(), facts)
-
-
-def encoder_facts(manifest: Mapping[str, Any]) -> dict[str, Any]:
+def encoder_facts(manifest: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Return what makes one store of embeddings differ from another, but not its proteins.
 
     Parameters
     ----------
     manifest
-        Manifest of an `protscribe.embeddings.store.EmbeddingStore`.
+        Manifest of an `protscribe.embeddings.store.EmbeddingStore`; None for a system without
+        an encoder, which has no such facts.
     """
-    return {key: manifest[key] for key in ENCODER_FACTS}
+    return None if manifest is None else {key: manifest[key] for key in ENCODER_FACTS}
 
 
-def connector_facts(
-    system: Mapping[str, Any], encoder: Mapping[str, Any], language_model: Mapping[str, Any]
+def weight_facts(
+    system: Mapping[str, Any],
+    encoder: Mapping[str, Any] | None,
+    language_model: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return what a connector's weights depend on, and must agree when they are loaded.
+    """Return what weights depend on, and must agree when they are loaded.
 
     Parameters
     ----------
@@ -66,32 +59,61 @@ def connector_facts(
     language_model
         What `protscribe.llm.pretrained.identity` returned.
     """
-    # Dropout acts in training alone; a later stage may choose another.
-    settings = {k: v for k, v in system["connector"].items() if k != "dropout"}
+    connector = system.get("connector")
+    if connector is not None:
+        # Dropout acts in training alone; a later stage may choose another.
+        connector = {k: v for k, v in connector.items() if k != "dropout"}
     return {
-        "connector": settings,
-        "encoder": dict(encoder),
+        "connector": connector,
+        "encoder": None if encoder is None else dict(encoder),
         "language_model": dict(language_model),
     }
 
 
-def load_connector(
-    path: Path | str,
-    settings: Mapping[str, Any],
-    input_size: int,
-    output_size: int,
-    expected: Mapping[str, Any],
-) -> Connector:
-    """Build a connector and fill it from a file.
+def save_weights(path: Path | str, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write trained weights; `facts` is what `weight_facts` returned."""
+    write_tensors(path, weights, facts)
+
+
+def connector_weights(connector: Connector) -> dict[str, Tensor]:
+    """Return the weights of a connector under the names that they have on disk."""
+    return {CONNECTOR + name: tensor for name, tensor in connector.state_dict().items()}
+
+
+def captioner_weights(captioner: Captioner) -> dict[str, Tensor]:
+    """Return all weights of a captioner that do not come with its language model.
+
+    A language model without adapters counts if it is being trained.
+    """
+    weights = connector_weights(captioner.connector) if captioner.connector else {}
+    if captioner.residues is not None:
+        rows = captioner.residues.state_dict()
+        weights |= {RESIDUES + name: tensor for name, tensor in rows.items()}
+    model = captioner.language_model
+    if isinstance(model, PeftModel):
+        weights |= {ADAPTER + name: t for name, t in adapter_tensors(model).items()}
+    elif any(parameter.requires_grad for parameter in model.parameters()):
+        # Tied weights have two names and stand in the file once.
+        weights |= {WHOLE + name: p.data for name, p in model.named_parameters()}
+    return weights
+
+
+def load_weights(
+    path: Path | str, captioner: Captioner, expected: Mapping[str, Any], *, aligned: bool = False
+) -> None:
+    """Fill a captioner from a file.
 
     Parameters
     ----------
     path
-        What `save_connector` wrote.
-    settings, input_size, output_size
-        As for `build_connector`.
+        What `save_weights` wrote.
+    captioner
+        Built for the same system.
     expected
         The facts that the file must carry.
+    aligned
+        Whether the file is from alignment, which may have trained some parts only; the others
+        are left as they are.
 
     Raises
     ------
@@ -110,33 +132,23 @@ def load_connector(
             f"{path}: was trained with another {' and another '.join(differing) or 'setting'} "
             "than is configured now; run the alignment again"
         )
-    connector = build_connector(settings, input_size, output_size)
-    check_tensors(path, tensors, connector.state_dict())
-    connector.load_state_dict(tensors)
-    return connector
+    wanted = captioner_weights(captioner)
+    if aligned:
+        parts = {name.partition(".")[0] for name in tensors}
+        wanted = {n: tensor for n, tensor in wanted.items() if n.partition(".")[0] in parts}
+    check_tensors(path, tensors, wanted)
 
+    def part(prefix: str) -> dict[str, Tensor]:
+        return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
 
-def save_adapter(folder: Path | str, language_model: Any, name: str) -> None:
-    """Write a peft model's adapter in peft's own layout.
-
-    Parameters
-    ----------
-    folder
-        Gets ``adapter_model.safetensors`` and ``adapter_config.json``.
-    language_model
-        A peft model.
-    name
-        The language model's name, recorded instead of a path that holds on one machine only.
-    """
-    folder = Path(folder)
-    write_tensors(folder / ADAPTER, adapter_tensors(language_model))
-    config = language_model.peft_config["default"].to_dict()
-    config |= {"base_model_name_or_path": name, "inference_mode": True}
-    # Sets have no order of their own, nor has JSON any sets.
-    plain = {
-        key: sorted(value) if isinstance(value, set) else value for key, value in config.items()
-    }
-    write_json(folder / ADAPTER_CONFIG, plain)
+    if captioner.connector is not None and (connector := part(CONNECTOR)):
+        captioner.connector.load_state_dict(connector)
+    if captioner.residues is not None and (rows := part(RESIDUES)):
+        captioner.residues.load_state_dict(rows)
+    if adapter := part(ADAPTER):
+        set_peft_model_state_dict(captioner.language_model, adapter)
+    if whole := part(WHOLE):
+        captioner.language_model.load_state_dict(whole, strict=False)
 
 
 def adapter_tensors(language_model: Any) -> dict[str, Tensor]:
@@ -152,7 +164,7 @@ def save_model(
     name: str,
     training_seed: int,
     system: Mapping[str, Any],
-    encoder: Mapping[str, Any],
+    encoder: Mapping[str, Any] | None,
     language_model: Mapping[str, Any],
     training: Mapping[str, Any],
 ) -> None:
@@ -163,23 +175,21 @@ def save_model(
     folder
         The model folder; ``system.json`` in it is written last.
     captioner
-        Its language model is a peft model with the adapter of ``tune.lora``, or bare.
+        Its language model is a peft model with the adapter of ``tune.lora``, or trained
+        whole, or bare.
     name, training_seed
         The system's name and the seed it was trained with.
     system
         The system's settings, with nothing left out.
     encoder, language_model
-        As for `connector_facts`.
+        As for `weight_facts`.
     training
         Numbers of examples and steps, at least ``examples`` and ``steps``.
     """
     folder = Path(folder)
-    facts = connector_facts(system, encoder, language_model)
-    assert captioner.connector is not None
-    save_connector(folder / CONNECTOR, captioner.connector, facts)
+    facts = weight_facts(system, encoder, language_model)
+    save_weights(folder / WEIGHTS, captioner_weights(captioner), facts)
     adapted = isinstance(captioner.language_model, PeftModel)
-    if adapted:
-        save_adapter(folder, captioner.language_model, language_model["name"])
     write_system(
         folder,
         name=name,
@@ -235,24 +245,18 @@ def load_captioner(
             f"{trained_on['weights_sha256'][:12]}, not on {language_model} with "
             f"{found['weights_sha256'][:12]}"
         )
-    system = facts["system"]
-    connector = load_connector(
-        folder / CONNECTOR,
-        system["connector"],
-        facts["encoder"]["dim"],
-        hidden_size(language_model),
-        connector_facts(system, facts["encoder"], trained_on),
-    )
+    system, encoder = facts["system"], facts["encoder"]
     precision = precision or system["precision"]
-    model = load_language_model(language_model, precision=precision)
-    if facts["lora"] is not None:
-        model = add_lora(model, facts["lora"], seed=0)
-        tensors, _ = read_tensors(folder / ADAPTER)
-        check_tensors(folder / ADAPTER, tensors, adapter_tensors(model))
-        set_peft_model_state_dict(model, tensors)
-        if precision == "float32":
-            model = model.merge_and_unload()
-    tokenizer = load_prompt_builder(language_model).tokenizer
-    builder = prompt_builder(system.get("prompt", {}), tokenizer)
-    captioner = Captioner(model, connector, builder.end_of_turn_id)
+    captioner, builder = build_captioner(
+        system,
+        language_model,
+        input_size=None if encoder is None else encoder["dim"],
+        precision=precision,
+        lora=facts["lora"],
+        whole=trained_whole(system),
+        seed=0,
+    )
+    load_weights(folder / WEIGHTS, captioner, weight_facts(system, encoder, trained_on))
+    if isinstance(captioner.language_model, PeftModel) and precision == "float32":
+        captioner.language_model = captioner.language_model.merge_and_unload()
     return captioner.requires_grad_(False).eval().to(device), builder, facts

@@ -7,8 +7,7 @@ from typing import Any
 from protscribe.atomic import read_json, sha256_file, write_json
 from protscribe.errors import InputError
 
-CONNECTOR = "connector.safetensors"
-ADAPTER = "adapter_model.safetensors"
+WEIGHTS = "weights.safetensors"
 SYSTEM = "system.json"
 
 
@@ -18,7 +17,7 @@ def write_system(
     name: str,
     training_seed: int,
     system: Mapping[str, Any],
-    encoder: Mapping[str, Any],
+    encoder: Mapping[str, Any] | None,
     language_model: Mapping[str, Any],
     training: Mapping[str, Any],
     lora: Mapping[str, Any] | None,
@@ -29,7 +28,7 @@ def write_system(
     Parameters
     ----------
     folder
-        Holds the connector's file, and the adapter's if there is one.
+        Holds the weights.
     name, training_seed, system, encoder, language_model, training
         As for `save_model`.
     lora
@@ -38,18 +37,17 @@ def write_system(
     more
         Further facts to record.
     """
-    files = (CONNECTOR,) if lora is None else (CONNECTOR, ADAPTER)
     write_json(
         folder / SYSTEM,
         {
             "name": name,
             "training_seed": training_seed,
             "system": dict(system),
-            "encoder": dict(encoder),
+            "encoder": None if encoder is None else dict(encoder),
             "language_model": dict(language_model),
             "training": dict(training),
             "lora": None if lora is None else dict(lora),
-            "files": {file: sha256_file(folder / file) for file in files},
+            "files": {WEIGHTS: sha256_file(folder / WEIGHTS)},
             **more,
         },
     )

@@ -6,7 +6,9 @@ from protscribe.prompts.conversation import (
     PLACEHOLDER_ID,
     PROTEIN_MARKER,
     check_turns,
+    is_design,
 )
+from protscribe.prompts.residues import Residues
 from protscribe.prompts.style import PromptStyle
 
 __all__ = [
@@ -16,5 +18,7 @@ __all__ = [
     "Example",
     "PromptBuilder",
     "PromptStyle",
+    "Residues",
     "check_turns",
+    "is_design",
 ]

@@ -145,7 +145,7 @@ class Trainer:
         for number, (_, batches, _) in enumerate(self._all_steps()):
             if number == self.steps:
                 break
-            seen.update(index for batch in batches for index in batch)
+            seen.update(i for batch in batches for i in self.objective.members(batch))
         return len(seen)
 
     def _step(self, epoch: int, batches: Step) -> float:

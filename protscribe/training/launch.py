@@ -14,6 +14,7 @@ from typing import Any
 from protscribe.atomic import atomic_path, read_json, sha256_json, write_json
 from protscribe.environment import prepare_children
 from protscribe.errors import InputError
+from protscribe.provenance import the_file, the_folder
 
 JOB = "job.json"
 ERROR = "error.json"
@@ -36,10 +37,10 @@ class TrainingJob:
     training_seed
         Seed of initial weights, order and dropout.
     inputs
-        Paths. ``store``: folder of the embeddings. ``conversations``: list of tables. And
-        what the objective needs: ``texts``, table of text vectors (contrastive);
-        ``language_model``, folder (captioning, instruction); ``connector``, file of the
-        aligned connector (instruction).
+        Paths, of which each objective needs its own. ``store``: folder of the embeddings.
+        ``proteins``: table of proteins. ``conversations`` and ``documents``: lists of tables.
+        ``texts``: table of text vectors. ``language_model``: folder. ``weights``: what
+        alignment trained.
     state
         Folder for unfinished work, of this very job alone; removed at the end.
     output
@@ -75,6 +76,28 @@ class TrainingJob:
     def read(cls, path: Path | str) -> "TrainingJob":
         """Read a job file."""
         return cls(**read_json(path))
+
+
+def training_inputs(files: Any) -> dict[str, Any]:
+    """Return the inputs of a training rule as a job names them.
+
+    Parameters
+    ----------
+    files
+        The rule's named inputs, a mapping that may lack some of them or hold empty ones.
+        ``store`` and ``language_model`` are manifests, which stand for their folders.
+    """
+    inputs: dict[str, Any] = {}
+    for name in ("store", "language_model"):
+        if (folder := the_folder(files.get(name))) is not None:
+            inputs[name] = str(folder)
+    for name in ("proteins", "texts", "weights"):
+        if (file := the_file(files.get(name))) is not None:
+            inputs[name] = str(file)
+    for name in ("conversations", "documents"):
+        if tables := files.get(name):
+            inputs[name] = [tables] if isinstance(tables, str) else [str(path) for path in tables]
+    return inputs
 
 
 def run_training(job: TrainingJob, *, processes: int, device: str) -> None:

@@ -20,6 +20,7 @@ from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import encoder_facts, load_captioner, save_model
 from protscribe.models.connectors import build_connector
 from protscribe.models.language_model import add_lora
+from protscribe.prompts import PLACEHOLDER_ID
 from protscribe.tables import read_metadata, read_table
 from tiny_models import write_tiny_encoder, write_tiny_language_model
 
@@ -137,9 +138,9 @@ def predict(house, output, *, seeds=(0,), state=None, **changes):
     predict_system(
         models,
         house / "language_model",
-        store,
         [conversations],
         output,
+        store=store,
         **(settings | changes),
     )
     return read_table(output, "predictions").to_pylist()
@@ -181,7 +182,9 @@ def test_predictions_are_those_of_each_protein_alone(house, tmp_path):
     ]
     for row in rows:
         states = store[row["accession"]]
-        ((ids, reason),) = captioner.generate([builder.prompt(turns, len(states))], [states], 12)
+        ((ids, reason),) = captioner.generate(
+            [builder.prompt(turns, [PLACEHOLDER_ID] * len(states))], [states], 12
+        )
         assert row["prediction"] == builder.decode(ids)
         assert (row["finish_reason"], row["tokens"]) == (reason, len(ids))
 
@@ -252,9 +255,9 @@ def test_a_protein_without_embedding_is_an_error(house, tmp_path):
         predict_system(
             {0: house / "models" / "0"},
             house / "language_model",
-            house / "store-2-proteins",
             [path],
             tmp_path / "p.parquet",
+            store=house / "store-2-proteins",
             predictor="tiny",
             max_new_tokens=4,
             reference_max_tokens=None,
@@ -320,7 +323,9 @@ def test_shuffled_answers_are_those_to_the_shuffled_proteins(house, tmp_path, mo
     for name in names:
         row, main = (rows[c, f"descriptions:{name}", 0] for c in ("shuffled", "sequence"))
         states = stores[1][name]
-        ((ids, reason),) = captioner.generate([builder.prompt(TURNS, len(states))], [states], 12)
+        ((ids, reason),) = captioner.generate(
+            [builder.prompt(TURNS, [PLACEHOLDER_ID] * len(states))], [states], 12
+        )
         assert (row["prediction"], row["finish_reason"]) == (builder.decode(ids), reason)
         assert (row["prompt"], row["reference"]) == (main["prompt"], main["reference"])
 
@@ -332,7 +337,7 @@ def test_blind_prompts_have_no_protein(house, tmp_path, monkeypatch):
         "<|im_start|>user\nProtein:<|im_end|>\n<|im_start|>assistant\n"
     }
     captioner, builder, _ = load_captioner(house / "models" / "0", house / "language_model")
-    ((ids, _),) = captioner.generate([builder.prompt(TURNS, 0)], None, 12)
+    ((ids, _),) = captioner.generate([builder.prompt(TURNS, ())], None, 12)
     assert {row["prediction"] for row in rows.values()} == {builder.decode(ids)}
     # One prompt, one answer, although seven proteins have it.
     written, original = [], Captioner.generate
@@ -412,7 +417,7 @@ def test_conditions_that_cannot_be_met_are_errors(house, tmp_path):
         predict(house, tmp_path / "x.parquet", conditions=["sequence", "swapped"])
     with pytest.raises(InputError, match="conditions is empty"):
         predict(house, tmp_path / "x.parquet", conditions=[])
-    with pytest.raises(InputError, match="no embeddings of shuffled proteins"):
+    with pytest.raises(InputError, match="no shuffled proteins"):
         predict(house, tmp_path / "x.parquet", **CONTROLS)
     with pytest.raises(InputError, match="trained on other embeddings"):
         other = embed(house, layer=1, proteins="shuffled")
@@ -424,7 +429,9 @@ def test_no_batch_runs_before_all_are_planned(house, tmp_path, monkeypatch):
     """A control whose prompts exceed the budget is found out before the headline is generated."""
     write_proteins(house / "short.parquet", {f"P{i}": "M" * 5 for i in range(9)})
     # Five residues and the two tokens around them.
-    longest = len(load_prompt_builder(house / "language_model").prompt(TURNS, 7)) + 12
+    longest = (
+        len(load_prompt_builder(house / "language_model").prompt(TURNS, [PLACEHOLDER_ID] * 7)) + 12
+    )
     small = {"store": embed(house, proteins="short"), "batch_tokens": longest}
     predict(house, tmp_path / "short.parquet", **small)
     monkeypatch.setattr(Captioner, "generate", None)

@@ -70,7 +70,7 @@ def test_greedy_answers_are_the_published_ones(golden):
     reference = load_golden(golden)
     steps = []
     head = reference.captioner.causal_model.get_output_embeddings()
-    head.register_forward_hook(lambda module, args, output: steps.append(output[:, -1]))
+    head.register_forward_hook(lambda module, args, output: steps.append(output))
     answers = reference.captioner.generate(reference.prompts(), reference.states, 12)
     assert [ids for ids, _ in answers] == reference.expected["generate.greedy12"].tolist()
     assert {reason for _, reason in answers} == {"length"}
@@ -168,5 +168,5 @@ def test_prompt_of_training_equals_prompt_of_inference(folder):
         {"role": "user", "content": "<protein_sequence>"},
         {"role": "assistant", "content": "Binds DNA."},
     ]
-    prompt = builder.prompt(turns[:-1], 4)
-    assert builder.example(turns, 4).input_ids[: len(prompt)] == prompt
+    prompt = builder.prompt(turns[:-1], [PLACEHOLDER_ID] * 4)
+    assert builder.example(turns, [PLACEHOLDER_ID] * 4).input_ids[: len(prompt)] == prompt

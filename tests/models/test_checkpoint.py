@@ -2,7 +2,6 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
 
 from helpers_golden import close, published_adapter, suggested_tolerances
 from protscribe.atomic import read_json, sha256_file, write_json
@@ -10,12 +9,12 @@ from protscribe.errors import InputError
 from protscribe.llm.pretrained import identity, load_language_model, load_prompt_builder
 from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import (
-    adapter_tensors,
-    connector_facts,
+    connector_weights,
     load_captioner,
-    load_connector,
-    save_connector,
+    load_weights,
     save_model,
+    save_weights,
+    weight_facts,
 )
 from protscribe.models.connectors import build_connector
 from protscribe.models.language_model import add_lora
@@ -92,7 +91,7 @@ def test_a_model_without_an_adapter(language_model, tmp_path):
     system = {key: SYSTEM[key] for key in ("precision", "connector")}
     save(bare, language_model, tmp_path / "model", system)
     names = sorted(path.name for path in (tmp_path / "model").iterdir())
-    assert names == ["connector.safetensors", "system.json"]
+    assert names == ["system.json", "weights.safetensors"]
     loaded, _, facts = load_captioner(tmp_path / "model", language_model)
     assert facts["lora"] is None
     assert loaded.generate(*prompts(), 12) == bare.generate(*prompts(), 12)
@@ -116,27 +115,16 @@ def test_two_saved_models_have_equal_bytes(saved, captioner, language_model, tmp
     save(captioner, language_model, tmp_path / "again")
     for path in saved.iterdir():
         assert sha256_file(path) == sha256_file(tmp_path / "again" / path.name), path.name
-    assert str(tmp_path) not in (saved / "adapter_config.json").read_text()
-
-
-def test_peft_itself_loads_the_adapter(saved, captioner, language_model):
-    base = AutoModelForCausalLM.from_pretrained(language_model)
-    theirs = adapter_tensors(PeftModel.from_pretrained(base, saved))
-    for name, tensor in adapter_tensors(captioner.language_model).items():
-        assert torch.equal(theirs[name], tensor), name
 
 
 def test_only_trained_weights_are_saved(saved):
-    names = {
-        *load_file(saved / "adapter_model.safetensors"),
-        *load_file(saved / "connector.safetensors"),
-    }
-    assert all("lora_" in name or name.startswith("fc") for name in names)
+    names = load_file(saved / "weights.safetensors")
+    kinds = {name.split(".")[0]: name for name in names}
+    assert set(kinds) == {"connector", "adapter"}
+    assert all("lora_" in name for name in names if name.startswith("adapter."))
 
 
-@pytest.mark.parametrize(
-    "name", ["connector.safetensors", "adapter_model.safetensors", "system.json"]
-)
+@pytest.mark.parametrize("name", ["weights.safetensors", "system.json"])
 def test_a_missing_file_is_an_error(saved, language_model, name):
     (saved / name).unlink()
     with pytest.raises(InputError, match=name):
@@ -144,7 +132,7 @@ def test_a_missing_file_is_an_error(saved, language_model, name):
 
 
 def test_a_changed_file_is_an_error(saved, language_model):
-    with (saved / "connector.safetensors").open("r+b") as file:
+    with (saved / "weights.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x7f")
     with pytest.raises(InputError, match="differs from what system.json records"):
@@ -160,17 +148,17 @@ def test_another_language_model_is_an_error(saved, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t.pop(min(t)), "lacks base_model"),
+        (lambda t: t.pop(min(t)), "lacks adapter.base_model"),
         (lambda t: t.update(extra=torch.zeros(1)), "holds extra"),
         (lambda t: t.update({min(t): torch.zeros(2, 2)}), r"has shape \(2, 2\)"),
     ],
 )
 def test_a_foreign_adapter_is_an_error(saved, language_model, change, words):
-    tensors, _ = read_tensors(saved / "adapter_model.safetensors")
+    tensors, trained_on = read_tensors(saved / "weights.safetensors")
     change(tensors)
-    write_tensors(saved / "adapter_model.safetensors", tensors)
+    write_tensors(saved / "weights.safetensors", tensors, trained_on)
     facts = read_json(saved / "system.json")
-    facts["files"]["adapter_model.safetensors"] = sha256_file(saved / "adapter_model.safetensors")
+    facts["files"]["weights.safetensors"] = sha256_file(saved / "weights.safetensors")
     write_json(saved / "system.json", facts)
     with pytest.raises(InputError, match=words):
         load_captioner(saved, language_model)
@@ -182,22 +170,31 @@ def test_a_foreign_system_file_is_an_error(saved, language_model):
         load_captioner(saved, language_model)
 
 
-def test_a_connector_of_another_training_is_an_error(tmp_path):
-    path = tmp_path / "connector.safetensors"
-    facts = connector_facts(SYSTEM, ENCODER, {"name": "a", "weights_sha256": "1"})
-    save_connector(path, build_connector(SYSTEM["connector"], 8, 32), facts)
-    again = load_connector(path, SYSTEM["connector"], 8, 32, facts)
-    assert again.output_size == 32
-    other = connector_facts(SYSTEM, ENCODER | {"layer": 4}, {"name": "b", "weights_sha256": "2"})
+def test_weights_of_another_training_are_an_error(language_model, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    facts = weight_facts(SYSTEM, ENCODER, {"name": "a", "weights_sha256": "1"})
+    connector = build_connector(SYSTEM["connector"], 8, 32)
+    save_weights(path, connector_weights(connector), facts)
+
+    def load(expected, width=8):
+        model = load_language_model(language_model, precision="float32")
+        captioner = Captioner(model, build_connector(SYSTEM["connector"], width, 32), 2)
+        load_weights(path, captioner, expected, aligned=True)
+        return captioner.connector
+
+    again = load(facts)
+    assert torch.equal(again.fc1.weight, connector.fc1.weight)
+    other = weight_facts(SYSTEM, ENCODER | {"layer": 4}, {"name": "b", "weights_sha256": "2"})
     with pytest.raises(InputError, match="another encoder and another language_model than"):
-        load_connector(path, SYSTEM["connector"], 8, 32, other)
-    with pytest.raises(InputError, match=r"fc1.weight has shape \(16, 8\)"):
-        load_connector(path, SYSTEM["connector"], 9, 32, facts)
-    with pytest.raises(InputError, match="no such file"):
-        load_connector(tmp_path / "none", SYSTEM["connector"], 8, 32, facts)
+        load(other)
+    with pytest.raises(InputError, match=r"connector.fc1.weight has shape \(16, 8\)"):
+        load(facts, width=9)
     path.write_bytes(b"not safetensors")
     with pytest.raises(InputError, match="not a whole safetensors file"):
-        load_connector(path, SYSTEM["connector"], 8, 32, facts)
+        load(facts)
+    path.unlink()
+    with pytest.raises(InputError, match="no such file"):
+        load(facts)
 
 
 def test_lora_loss_and_gradients_are_the_published_ones(golden):

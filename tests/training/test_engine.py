@@ -10,6 +10,7 @@ from helpers_training import build_house, captioning_system, tiny_system, write_
 from protscribe.atomic import read_json, sha256_file, write_json
 from protscribe.errors import InputError
 from protscribe.models.checkpoint import load_captioner
+from protscribe.prompts import PLACEHOLDER_ID
 from protscribe.tables import read_table
 from protscribe.training.engine import Trainer
 from protscribe.training.objectives import build_objective
@@ -217,9 +218,11 @@ def test_eight_proteins_are_learned_by_heart(tmp_path):
     objective.write(tmp_path, progress.best, progress.best, {"examples": 8, "steps": 1})
     captioner, builder, _ = load_captioner(tmp_path / "model", house.language_model)
     rows = read_table(house.conversations, "conversations").to_pylist()
-    states = [objective.store[row["accession"]] for row in rows]
+    states = [objective.proteins.store[row["accession"]] for row in rows]
     prompts = [
-        builder.prompt(row["turns"][:-1], captioner.connector.token_count(len(s)))
+        builder.prompt(
+            row["turns"][:-1], [PLACEHOLDER_ID] * captioner.connector.token_count(len(s))
+        )
         for row, s in zip(rows, states, strict=True)
     ]
     for (ids, reason), row in zip(captioner.generate(prompts, states, 40), rows, strict=True):

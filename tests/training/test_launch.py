@@ -66,17 +66,14 @@ def files(folder):
 @pytest.mark.slow
 def test_everything_is_in_its_place_and_the_state_is_gone(undisturbed, house, system):
     assert set(files(undisturbed)) == {
-        "align/connector.safetensors",
+        "align/weights.safetensors",
         "align/losses.tsv",
         "align/summary.json",
         "tune/losses.tsv",
         "tune/summary.json",
-        "tune/last/connector.safetensors",
-        "tune/last/adapter_model.safetensors",
+        "tune/last/weights.safetensors",
         "model/system.json",
-        "model/connector.safetensors",
-        "model/adapter_model.safetensors",
-        "model/adapter_config.json",
+        "model/weights.safetensors",
     }
     for name in files(undisturbed):
         assert str(house.root).encode() not in (undisturbed / name).read_bytes(), name
@@ -97,8 +94,8 @@ def test_everything_is_in_its_place_and_the_state_is_gone(undisturbed, house, sy
 def test_killed_and_taken_up_again_gives_the_same_bytes(house, system, undisturbed, stage):
     job = house.job(stage, f"killed-{stage}", system, save_seconds=0)
     if stage == "tune":
-        connector = str(undisturbed / "align" / "connector.safetensors")
-        job = replace(job, inputs=job.inputs | {"connector": connector})
+        weights = str(undisturbed / "align" / "weights.safetensors")
+        job = replace(job, inputs=job.inputs | {"weights": weights})
     check_killed(house, job, undisturbed)
 
 
@@ -186,9 +183,9 @@ def test_an_interrupt_ends_the_workers(house, system):
 @pytest.mark.slow
 def test_two_processes_learn_the_same(house, system, undisturbed):
     # Dropout is seeded by batch, so that it does not matter which process has it.
-    connector = str(undisturbed / "align" / "connector.safetensors")
+    weights = str(undisturbed / "align" / "weights.safetensors")
     job = house.job("tune", "two", system)
-    job = replace(job, inputs=job.inputs | {"connector": connector})
+    job = replace(job, inputs=job.inputs | {"weights": weights})
     run_training(job, processes=2, device="cpu")
     ours, wanted = (
         [line.split("\t") for line in (folder / "tune" / "losses.tsv").read_text().splitlines()]

@@ -5,21 +5,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from protscribe.atomic import atomic_folder, write_json
+from protscribe.atomic import atomic_folder
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
 from protscribe.llm.pretrained import hidden_size, identity
 from protscribe.models.checkpoint import (
-    ADAPTER_CONFIG,
-    connector_facts,
+    ADAPTER,
+    connector_weights,
     encoder_facts,
-    save_connector,
+    save_weights,
+    weight_facts,
 )
 from protscribe.models.connectors import build_connector
 from protscribe.models.published import prot2text_v2, protein2text
 from protscribe.models.published.layout import Release, Target, read_mapping, read_release
-from protscribe.models.system_file import ADAPTER, CONNECTOR, write_system
-from protscribe.models.tensors import write_tensors
+from protscribe.models.system_file import WEIGHTS, write_system
 
 LAYOUTS: dict[str, ModuleType] = {
     module.MODEL_TYPE: module for module in (protein2text, prot2text_v2)
@@ -82,11 +82,9 @@ def import_model(
     connector.load_state_dict(imported.connector)
     encoder, own = encoder_facts(manifest), identity(language_model)
     with atomic_folder(folder) as partial:
-        save_connector(partial / CONNECTOR, connector, connector_facts(system, encoder, own))
-        if imported.lora is not None:
-            write_tensors(partial / ADAPTER, imported.adapter)
-            plain = {"base_model_name_or_path": own["name"], "inference_mode": True}
-            write_json(partial / ADAPTER_CONFIG, imported.adapter_config | plain)
+        weights = connector_weights(connector)
+        weights |= {ADAPTER + key: tensor for key, tensor in imported.adapter.items()}
+        save_weights(partial / WEIGHTS, weights, weight_facts(system, encoder, own))
         write_system(
             partial,
             name=name,

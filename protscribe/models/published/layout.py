@@ -73,8 +73,8 @@ class Imported:
         Tensors under the names of our connector.
     lora
         ``rank``, ``alpha``, ``dropout`` and ``targets`` of its adapter; None without one.
-    adapter, adapter_config
-        The adapter's tensors under peft's names, and its ``adapter_config.json``.
+    adapter
+        The adapter's tensors under peft's names.
     unused
         Names of dead weights: the release holds them, its own code never reads them.
     """
@@ -82,7 +82,6 @@ class Imported:
     connector: dict[str, Tensor]
     lora: dict[str, Any] | None = None
     adapter: dict[str, Tensor] = field(default_factory=dict)
-    adapter_config: dict[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
 
 

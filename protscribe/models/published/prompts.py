@@ -1,15 +1,16 @@
 """The prompts that published models were trained on, behind our prompt builder's interface."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from protscribe.errors import InputError
 from protscribe.prompts import (
     IGNORED_LABEL,
-    PLACEHOLDER_ID,
     PROTEIN_MARKER,
     Example,
     PromptBuilder,
+    Residues,
     check_turns,
 )
 
@@ -39,7 +40,7 @@ class Protein2TextPrompts(PromptBuilder):
     def prompt(
         self,
         turns: Sequence[Mapping[str, str]],
-        protein_tokens: int,
+        protein: Sequence[int],
         max_answer_tokens: int | None = None,
     ) -> list[int]:
         """Return the ids of a question about a protein; see `PromptBuilder.prompt`.
@@ -77,17 +78,17 @@ class Protein2TextPrompts(PromptBuilder):
             f"{_INDENT}\n",
         )
         text = self._encode("".join(lines), plain=False)
-        return [begin, *[PLACEHOLDER_ID] * protein_tokens, *text]
+        return [begin, *protein, *text]
 
     def example(
         self,
         turns: Sequence[Mapping[str, str]],
-        protein_tokens: int,
+        protein: Sequence[int],
         max_answer_tokens: int | None = None,
     ) -> Example:
         """Return a question and its answer; see `PromptBuilder.example`."""
         check_turns(turns, last="assistant")
-        prompt = self.prompt(turns[:-1], protein_tokens)
+        prompt = self.prompt(turns[:-1], protein)
         answer, truncated = self.answer(turns[-1]["content"], max_answer_tokens)
         return Example(prompt + answer, [IGNORED_LABEL] * len(prompt) + answer, truncated)
 
@@ -104,20 +105,20 @@ class Prot2TextV2Prompts(PromptBuilder):
     def prompt(
         self,
         turns: Sequence[Mapping[str, str]],
-        protein_tokens: int,
+        protein: Sequence[int],
         max_answer_tokens: int | None = None,
     ) -> list[int]:
         """Return the ids of a conversation; see `PromptBuilder.prompt`."""
-        return super().prompt(_published_turns(turns), protein_tokens, max_answer_tokens)
+        return super().prompt(_published_turns(turns), protein, max_answer_tokens)
 
     def example(
         self,
         turns: Sequence[Mapping[str, str]],
-        protein_tokens: int,
+        protein: Sequence[int],
         max_answer_tokens: int | None = None,
     ) -> Example:
         """Return the training example of a conversation; see `PromptBuilder.example`."""
-        return super().example(_published_turns(turns), protein_tokens, max_answer_tokens)
+        return super().example(_published_turns(turns), protein, max_answer_tokens)
 
 
 def _published_turns(turns: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
@@ -131,15 +132,35 @@ def _published_turns(turns: Sequence[Mapping[str, str]]) -> list[dict[str, str]]
     return own
 
 
+INSTRUCTION = "instruction"
+"""The format of InstructProtein, for language models that have no chat template of their own."""
+
+INSTRUCTION_TEMPLATE = (
+    "{% for turn in messages %}"
+    "{% if turn.role == 'assistant' %}{{ turn.content }}{{ eos_token }}"
+    "{% elif turn.role == 'system' %}{{ turn.content }}\n\n"
+    "{% else %}Instruction: {{ turn.content }}\n\nOutput:\n{% endif %}"
+    "{% endfor %}"
+)
+"""As in the published instructions, with an end after the answer, which those lack."""
+
 FORMATS: dict[str, type[PromptBuilder]] = {
     "chat": PromptBuilder,
+    INSTRUCTION: PromptBuilder,
     "protein2text": Protein2TextPrompts,
     "prot2text_v2": Prot2TextV2Prompts,
 }
 """Builders by ``prompt.format`` of a system."""
 
 
-def prompt_builder(prompt: Mapping[str, Any], tokenizer: Any) -> PromptBuilder:
+def format_for(tokenizer: Any) -> str:
+    """Return the prompt format of a language model as it is: its own, if it has one."""
+    return "chat" if getattr(tokenizer, "chat_template", None) else INSTRUCTION
+
+
+def prompt_builder(
+    prompt: Mapping[str, Any], tokenizer: Any, residues: Residues | None = None
+) -> PromptBuilder:
     """Return the builder of a system's prompts.
 
     Parameters
@@ -148,6 +169,8 @@ def prompt_builder(prompt: Mapping[str, Any], tokenizer: Any) -> PromptBuilder:
         ``prompt`` of a system; its ``format`` is ``chat`` unless it says otherwise.
     tokenizer
         The language model's tokenizer.
+    residues
+        Ids of residue tokens, for systems that have them.
 
     Raises
     ------
@@ -157,4 +180,7 @@ def prompt_builder(prompt: Mapping[str, Any], tokenizer: Any) -> PromptBuilder:
     name = prompt.get("format", "chat")
     if name not in FORMATS:
         raise InputError(f"prompt.format is {name!r}; allowed: {', '.join(FORMATS)}")
-    return FORMATS[name](tokenizer)
+    if name == INSTRUCTION:
+        tokenizer = deepcopy(tokenizer)
+        tokenizer.chat_template = INSTRUCTION_TEMPLATE
+    return FORMATS[name](tokenizer, residues)

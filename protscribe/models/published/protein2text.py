@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from protscribe.errors import InputError
-from protscribe.models.checkpoint import ADAPTER_CONFIG, adapter_tensors
+from protscribe.models.checkpoint import adapter_tensors
 from protscribe.models.connectors import Connector
 from protscribe.models.language_model import add_lora
 from protscribe.models.published.layout import (
@@ -29,9 +29,9 @@ from protscribe.models.published.layout import (
     rename,
 )
 from protscribe.models.resampler import Resampler
-from protscribe.models.system_file import ADAPTER
 from protscribe.models.tensors import check_tensors, read_tensors
 
+PEFT_CONFIG, PEFT_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 MODEL_TYPE = "llava_llama"
 MODEL_ARGS = "model_args.json"
 TRAINABLES = "non_lora_trainables.safetensors"
@@ -152,13 +152,13 @@ def read(release: Release, target: Target) -> Imported:
         our own loading does not build.
     """
     connector, unused = _read_connector(release, target.connector)
-    if not (release.folder / ADAPTER).exists():
+    if not (release.folder / PEFT_WEIGHTS).exists():
         return Imported(connector, unused=unused)
-    config = read_mapping(release.folder / ADAPTER_CONFIG)
+    config = read_mapping(release.folder / PEFT_CONFIG)
     for key, plain in _PLAIN_LORA.items():
         if (config.get(key) or plain) != plain:
             raise InputError(
-                f"{release.folder / ADAPTER_CONFIG}: {key} is {config[key]!r}; only plain LoRA "
+                f"{release.folder / PEFT_CONFIG}: {key} is {config[key]!r}; only plain LoRA "
                 f"({key}: {plain!r}) can be imported"
             )
     try:
@@ -170,10 +170,12 @@ def read(release: Release, target: Target) -> Imported:
             "targets": targets if isinstance(targets, str) else sorted(targets),
         }
     except (KeyError, TypeError) as error:
-        raise InputError(f"{release.folder / ADAPTER_CONFIG}: lacks {error}") from None
-    adapter, _ = read_tensors(release.folder / ADAPTER)
-    check_tensors(release.folder / ADAPTER, adapter, _adapter_shapes(target.language_model, lora))
-    return Imported(connector, lora, adapter, config, unused)
+        raise InputError(f"{release.folder / PEFT_CONFIG}: lacks {error}") from None
+    adapter, _ = read_tensors(release.folder / PEFT_WEIGHTS)
+    check_tensors(
+        release.folder / PEFT_WEIGHTS, adapter, _adapter_shapes(target.language_model, lora)
+    )
+    return Imported(connector, lora, adapter, unused)
 
 
 def _sizes(release: Release) -> dict[str, Any]:
@@ -244,4 +246,4 @@ def _adapter_shapes(language_model: Path, lora: Mapping[str, Any]) -> dict[str, 
         try:
             return adapter_tensors(add_lora(model, lora, seed=0))
         except ValueError as error:
-            raise InputError(f"{ADAPTER_CONFIG} does not fit {language_model}: {error}") from None
+            raise InputError(f"{PEFT_CONFIG} does not fit {language_model}: {error}") from None

@@ -53,6 +53,10 @@ class Objective(ABC):
     def count(self, batch: Batch) -> int:
         """Return how many terms the loss of a batch sums over (pairs, label tokens)."""
 
+    def members(self, batch: Batch) -> Iterable[int]:
+        """Return what stands for the examples in a batch; equal numbers are one example."""
+        return batch
+
     @abstractmethod
     def deal(self, batches: Sequence[Batch], rank: int, processes: int) -> list[tuple[str, Any]]:
         """Return this process's share of some batches.
@@ -106,11 +110,13 @@ def build_objective(job: TrainingJob, device: str) -> Objective:
     from protscribe.training.objectives.captioning import CaptioningObjective
     from protscribe.training.objectives.contrastive import ContrastiveObjective
     from protscribe.training.objectives.instruction import InstructionObjective
+    from protscribe.training.objectives.language_modelling import LanguageModellingObjective
 
     kinds: dict[str, type[Objective]] = {
         "captioning": CaptioningObjective,
         "contrastive": ContrastiveObjective,
         "instruction": InstructionObjective,
+        "language_modelling": LanguageModellingObjective,
     }
     name = job.settings["objective"]
     if name not in kinds:

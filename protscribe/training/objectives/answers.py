@@ -5,11 +5,12 @@ what stands before it and the protein's tokens.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -17,17 +18,12 @@ from tqdm import tqdm
 from protscribe.batching import padding_fraction, token_budget_batches
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
-from protscribe.llm.pretrained import (
-    hidden_size,
-    identity,
-    load_language_model,
-    load_prompt_builder,
-)
+from protscribe.llm.pretrained import identity
+from protscribe.models.assembly import build_captioner
 from protscribe.models.captioner import Captioner
-from protscribe.models.checkpoint import connector_facts, encoder_facts
-from protscribe.models.connectors import Connector
-from protscribe.models.published.prompts import prompt_builder
-from protscribe.prompts import IGNORED_LABEL, Example
+from protscribe.models.checkpoint import encoder_facts, weight_facts
+from protscribe.models.proteins import open_proteins
+from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID, Example, is_design
 from protscribe.seeds import derive_seed, unit_hash
 from protscribe.tables import read_table
 from protscribe.training.launch import TrainingJob
@@ -40,8 +36,9 @@ class AnswerObjective(Objective):
     Parameters
     ----------
     job
-        Its inputs: ``store``, ``conversations`` in the system's own prompt,
-        ``language_model``, and what `make_connector` takes.
+        Its inputs: ``conversations`` in the system's own prompt, ``language_model``, ``store``
+        for a system with an encoder, ``proteins`` for one with residue tokens, and what
+        `prepare` takes.
     device
         Torch device.
 
@@ -56,35 +53,41 @@ class AnswerObjective(Objective):
 
     def __init__(self, job: TrainingJob, device: str) -> None:
         self.job = job
-        self.store = EmbeddingStore(Path(job.inputs["store"]))
-        self.encoder = encoder_facts(self.store.manifest)
         folder = job.inputs["language_model"]
         self.language_model = identity(folder)
-        self.facts = connector_facts(job.system, self.encoder, self.language_model)
-        # As prediction has it, so that their prompts are the same.
-        self.builder = prompt_builder(job.system["prompt"], load_prompt_builder(folder).tokenizer)
-        connector = self.make_connector(hidden_size(folder))
-        rows = _rows(
-            job.inputs["conversations"],
-            job.settings["corpora"],
-            job.settings["max_examples"],
-            job.training_seed,
+        store = job.inputs.get("store")
+        manifest = None if store is None else EmbeddingStore(store).manifest
+        self.encoder = encoder_facts(manifest)
+        self.facts = weight_facts(job.system, self.encoder, self.language_model)
+        lora = job.settings.get("lora")
+        captioner, self.builder = build_captioner(
+            job.system,
+            folder,
+            input_size=None if manifest is None else manifest["dim"],
+            precision=job.system["precision"],
+            lora=lora,
+            whole="lora" in job.settings and lora is None,
+            seed=job.training_seed,
         )
+        self.prepare(captioner)
+        self.proteins = open_proteins(
+            job.system,
+            store=store,
+            proteins=job.inputs.get("proteins"),
+            connector=captioner.connector,
+            residues=self.builder.residues,
+        )
+        rows = _rows(job.inputs["conversations"], job.settings, job.training_seed)
         self.accessions = [row["accession"] for row in rows]
-        self.examples = self._examples(rows, connector)
+        self.examples = self._examples(rows)
         folds = [row["fold"] for row in rows]
         self.train = [i for i, fold in enumerate(folds) if fold == "train"]
         self.validation = [i for i, fold in enumerate(folds) if fold == "validation"]
-        model = self.adapt(load_language_model(folder, precision=job.system["precision"]))
-        self.module = Captioner(model, connector, self.builder.end_of_turn_id).to(device)
+        self.module = captioner.to(device)
 
     @abstractmethod
-    def make_connector(self, output_size: int) -> Connector:
-        """Return the connector to begin with, for a language model of this width."""
-
-    def adapt(self, language_model: Any) -> Any:
-        """Return the language model as it is trained; as it comes, it is frozen."""
-        return language_model
+    def prepare(self, captioner: Captioner) -> None:
+        """Load what was trained before, and choose what is trained."""
 
     def steps(self, epoch: int) -> list[Step]:
         """Return batches of like length within the token budget, in random order.
@@ -117,7 +120,7 @@ class AnswerObjective(Objective):
         """Return the cross-entropy of a batch's answers, summed over their tokens."""
         return self.module.answer_loss(*self.collate(piece))[0]
 
-    def collate(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+    def collate(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, list[Tensor] | None]:
         """Return ids, attention mask and labels, padded on the right, and encoder states."""
         examples = [self.examples[i] for i in batch]
         width = max(len(example) for example in examples)
@@ -130,7 +133,7 @@ class AnswerObjective(Objective):
             mask[row, : len(example)] = 1
             labels[row, : len(example)] = torch.tensor(example.labels)
         device = self.module.device
-        states = [self.store[self.accessions[i]] for i in batch]
+        states = self.proteins.states([self.accessions[i] for i in batch])
         return ids.to(device), mask.to(device), labels.to(device), states
 
     def numbers(self) -> dict[str, Any]:
@@ -142,26 +145,37 @@ class AnswerObjective(Objective):
             "training_tokens_an_epoch": sum(lengths[i] for i in self.train),
         }
 
-    def _examples(self, rows: Sequence[dict[str, Any]], connector: Connector) -> list[Example]:
+    def _examples(self, rows: Sequence[dict[str, Any]]) -> list[Example]:
         settings, stage = self.job.settings, self.job.stage
-        lengths = self.store.lengths(self.accessions)
         examples: list[Example] = []
         bar = tqdm(rows, desc="conversations", unit="row", mininterval=5)
-        for row, length in zip(bar, lengths, strict=True):
+        for row in bar:
             try:
-                example = self.builder.example(
-                    row["turns"], connector.token_count(length), settings["max_answer_tokens"]
-                )
+                example = self._example(row["accession"], row["turns"])
             except InputError as error:
                 raise InputError(f"conversation {row['id']}: {error}") from None
             if len(example) > settings["batch_tokens"]:
                 raise InputError(
                     f"conversation {row['id']} has {len(example)} tokens, more than "
                     f"{stage}.batch_tokens ({settings['batch_tokens']}): raise it, or lower "
-                    f"encoder.max_residues or {stage}.max_answer_tokens"
+                    f"max_residues or {stage}.max_answer_tokens"
                 )
             examples.append(example)
         return examples
+
+    def _example(self, accession: str, turns: Sequence[Mapping[str, str]]) -> Example:
+        written = self.builder.residues is not None and is_design(turns)
+        protein = (
+            self.proteins.answer_ids(accession)
+            if written
+            else self.proteins.prompt_ids([accession])[0]
+        )
+        settings = self.job.settings
+        example = self.builder.example(turns, protein, settings["max_answer_tokens"])
+        if settings.get("loss_on") != "all":
+            return example
+        labels = [IGNORED_LABEL if i == PLACEHOLDER_ID else i for i in example.input_ids]
+        return Example(example.input_ids, labels, example.truncated)
 
     def _batches(self, rows: Sequence[int], shuffle_seed: int | None) -> list[Batch]:
         lengths = [len(self.examples[i]) for i in rows]
@@ -172,21 +186,34 @@ class AnswerObjective(Objective):
 
 
 def _rows(
-    conversations: Sequence[str], corpora: Sequence[str], max_examples: int | None, seed: int
+    conversations: Sequence[str], settings: Mapping[str, Any], seed: int
 ) -> list[dict[str, Any]]:
-    """Return the training rows, at most `max_examples` of them, and the validation rows."""
+    """Return the rows to train and to validate on, no more of each than configured."""
     columns = ["id", "accession", "corpus", "fold", "turns"]
+    # Only systems with residue tokens have a choice of directions.
+    directions = settings.get("directions")
     rows: list[dict[str, Any]] = []
     for path in conversations:
         table = read_table(path, "conversations", columns)
-        rows += [row for row in table.to_pylist() if row["corpus"] in corpora]
-    train = [row for row in rows if row["fold"] == "train"]
-    if not train:
-        raise InputError(
-            f"{conversations[0]}: no conversation of {' or '.join(corpora)} to train on"
-        )
-    if max_examples is not None and len(train) > max_examples:
-        # By hash, so that one more protein does not change the choice among the others.
-        train = sorted(train, key=lambda row: unit_hash(seed, row["id"]))[:max_examples]
-    kept = train + [row for row in rows if row["fold"] == "validation"]
+        table = table.filter(pc.is_in(table["fold"], pa.array(["train", "validation"])))
+        table = table.filter(pc.is_in(table["corpus"], pa.array(settings["corpora"], pa.string())))
+        rows += [
+            row
+            for row in table.to_pylist()
+            if directions is None
+            or ("design" if is_design(row["turns"]) else "describe") in directions
+        ]
+    limits = {"train": "max_examples", "validation": "max_validation_examples"}
+    kept: list[dict[str, Any]] = []
+    for fold, limit in limits.items():
+        some = [row for row in rows if row["fold"] == fold]
+        if fold == "train" and not some:
+            raise InputError(
+                f"{conversations[0]}: no conversation of {' or '.join(settings['corpora'])} to "
+                "train on"
+            )
+        if settings[limit] is not None and len(some) > settings[limit]:
+            # By hash, so that one more protein does not change the choice among the others.
+            some = sorted(some, key=lambda row: unit_hash(seed, row["id"]))[: settings[limit]]
+        kept += some
     return sorted(kept, key=lambda row: row["id"])

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from protscribe.models.checkpoint import CONNECTOR, save_connector
-from protscribe.models.connectors import Connector, build_connector
-from protscribe.seeds import derive_seed
+from protscribe.models.captioner import Captioner
+from protscribe.models.checkpoint import connector_weights, save_weights
+from protscribe.models.system_file import WEIGHTS
 from protscribe.training.objectives import load_trained
 from protscribe.training.objectives.answers import AnswerObjective
 
@@ -27,10 +26,10 @@ class CaptioningObjective(AnswerObjective):
     the system.
     """
 
-    def make_connector(self, output_size: int) -> Connector:
-        """Return a connector with fresh weights, decided by the seed."""
-        torch.manual_seed(derive_seed(self.job.training_seed, "connector"))
-        return build_connector(self.job.system["connector"], self.store.dim, output_size)
+    def prepare(self, captioner: Captioner) -> None:
+        """Train the fresh connector and nothing else."""
+        if captioner.residues is not None:
+            captioner.residues.requires_grad_(False)
 
     def learning_rates(self) -> Mapping[str, float]:
         """Return the one learning rate."""
@@ -42,5 +41,6 @@ class CaptioningObjective(AnswerObjective):
         """Write the connector with the lowest validation loss."""
         load_trained(self.module, best)
         assert self.module.connector is not None
-        save_connector(folder / "align" / CONNECTOR, self.module.connector, self.facts)
+        weights = connector_weights(self.module.connector)
+        save_weights(folder / "align" / WEIGHTS, weights, self.facts)
         return self.numbers()

@@ -19,12 +19,13 @@ from protscribe.embeddings.pooling import pooled
 from protscribe.embeddings.store import EmbeddingStore
 from protscribe.errors import InputError
 from protscribe.models.checkpoint import (
-    CONNECTOR,
-    connector_facts,
+    connector_weights,
     encoder_facts,
-    save_connector,
+    save_weights,
+    weight_facts,
 )
 from protscribe.models.connectors import Connector, build_connector, pad_states
+from protscribe.models.system_file import WEIGHTS
 from protscribe.seeds import derive_seed
 from protscribe.tables import read_metadata, read_table
 from protscribe.training.collectives import gather_rows, world
@@ -215,10 +216,10 @@ class ContrastiveObjective(Objective):
             "weights_sha256": self.text_facts.get("weights_sha256"),
         }
         encoder = encoder_facts(self.store.manifest)
-        save_connector(
-            folder / "align" / CONNECTOR,
-            self.module.connector,
-            connector_facts(self.job.system, encoder, language_model),
+        save_weights(
+            folder / "align" / WEIGHTS,
+            connector_weights(self.module.connector),
+            weight_facts(self.job.system, encoder, language_model),
         )
         return {
             "distinct_training_texts": len({self.pairs[row][1] for row in self.train}),

@@ -1,6 +1,7 @@
 """Instruction tuning: the language model learns to answer, given the protein's tokens.
 
-Trained are low-rank adapters in the language model and, if configured, the connector.
+Trained are low-rank adapters in the language model, or all of it, the rows of residue tokens and,
+if configured, the connector.
 """
 
 from collections.abc import Mapping
@@ -9,46 +10,36 @@ from typing import Any
 
 from torch import Tensor
 
+from protscribe.models.captioner import Captioner
 from protscribe.models.checkpoint import (
-    ADAPTER,
-    CONNECTOR,
-    adapter_tensors,
-    load_connector,
-    save_connector,
+    captioner_weights,
+    load_weights,
     save_model,
+    save_weights,
 )
-from protscribe.models.connectors import Connector
-from protscribe.models.language_model import add_lora
-from protscribe.models.tensors import write_tensors
+from protscribe.models.system_file import WEIGHTS
 from protscribe.training.objectives import load_trained
 from protscribe.training.objectives.answers import AnswerObjective
+from protscribe.training.perplexity import held_out_perplexity
 
 
 class InstructionObjective(AnswerObjective):
     """Tuning of a captioner on conversations.
 
     Parameters and errors are those of `AnswerObjective`; the job's inputs also hold
-    ``connector``, the aligned one, and its stage settings are ``tune`` of the system.
+    ``weights``, what alignment trained, and its stage settings are ``tune`` of the system.
+    With ``documents``, tables of a pretraining corpus, the summary also says how well the tuned
+    model still predicts their validation folds.
     """
 
-    def make_connector(self, output_size: int) -> Connector:
-        """Return the aligned connector, to be trained on if configured."""
-        job = self.job
-        connector = load_connector(
-            job.inputs["connector"],
-            job.system["connector"],
-            self.store.dim,
-            output_size,
-            self.facts,
-        )
-        return connector.requires_grad_(job.settings["train_connector"])
-
-    def adapt(self, language_model: Any) -> Any:
-        """Return the frozen language model with low-rank adapters."""
-        return add_lora(language_model, self.job.settings["lora"], self.job.training_seed)
+    def prepare(self, captioner: Captioner) -> None:
+        """Go on from what alignment trained."""
+        load_weights(self.job.inputs["weights"], captioner, self.facts, aligned=True)
+        if captioner.connector is not None:
+            captioner.connector.requires_grad_(self.job.settings["train_connector"])
 
     def learning_rates(self) -> Mapping[str, float]:
-        """Return one learning rate for the adapters and one for the connector."""
+        """Return one learning rate for the language model and one for the connector."""
         settings = self.job.settings
         connector = settings["connector_learning_rate"]
         rate = settings["learning_rate"]
@@ -59,11 +50,9 @@ class InstructionObjective(AnswerObjective):
     ) -> dict[str, Any]:
         """Write the last weights below ``tune/last`` and the best as a finished model."""
         job = self.job
-        assert self.module.connector is not None
         load_trained(self.module, last)
-        save_connector(folder / "tune" / "last" / CONNECTOR, self.module.connector, self.facts)
-        adapter = adapter_tensors(self.module.language_model)
-        write_tensors(folder / "tune" / "last" / ADAPTER, adapter)
+        weights = captioner_weights(self.module)
+        save_weights(folder / "tune" / "last" / WEIGHTS, weights, self.facts)
         load_trained(self.module, best)
         save_model(
             folder / "model",
@@ -75,4 +64,9 @@ class InstructionObjective(AnswerObjective):
             language_model=self.language_model,
             training=facts,
         )
-        return self.numbers()
+        numbers = self.numbers()
+        if documents := job.inputs.get("documents"):
+            numbers["perplexity"] = held_out_perplexity(
+                self.module, self.builder, documents, job.system
+            )
+        return numbers

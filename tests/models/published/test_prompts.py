@@ -40,13 +40,15 @@ def test_a_system_chooses_its_format(tokenizer):
         ({"format": "prot2text_v2"}, Prot2TextV2Prompts),
     ):
         assert type(prompt_builder(prompt, tokenizer)) is kind
-    with pytest.raises(InputError, match="prompt.format is 'vicuna'; allowed: chat, protein2text"):
+    with pytest.raises(InputError, match="is 'vicuna'; allowed: chat, instruction, protein2text"):
         prompt_builder({"format": "vicuna"}, tokenizer)
 
 
 def test_protein2text_asks_outside_the_chat_template(tokenizer):
     builder = Protein2TextPrompts(tokenizer)
-    found = text(tokenizer, builder.prompt([user("<protein_sequence>\nWhere is it?")], 3))
+    found = text(
+        tokenizer, builder.prompt([user("<protein_sequence>\nWhere is it?")], [PLACEHOLDER_ID] * 3)
+    )
     assert found == (
         "<|im_start|>@@@\n\n"
         "            <|start_header_id|>user<|end_header_id|>\n"
@@ -55,37 +57,37 @@ def test_protein2text_asks_outside_the_chat_template(tokenizer):
         "            <|start_header_id|>assistant<|end_header_id|>\n"
         "            \n"
     )
-    bare = text(tokenizer, builder.prompt([user("<protein_sequence>")], 1))
+    bare = text(tokenizer, builder.prompt([user("<protein_sequence>")], [PLACEHOLDER_ID] * 1))
     assert f"            {QUESTION}\n" in bare
 
 
 def test_prot2text_v2_puts_its_words_around_the_protein(tokenizer):
     builder = Prot2TextV2Prompts(tokenizer)
-    found = text(tokenizer, builder.prompt([user("<protein_sequence>")], 3))
+    found = text(tokenizer, builder.prompt([user("<protein_sequence>")], [PLACEHOLDER_ID] * 3))
     assert found == (
         f"<|im_start|>system\n{SYSTEM_MESSAGE}<|im_end|>\n"
         "<|im_start|>user\nSequence embeddings: @@@<|im_end|>\n<|im_start|>assistant\n"
     )
     own = [{"role": "system", "content": "Describe."}, user("Taxon: E; <protein_sequence>")]
-    found = text(tokenizer, builder.prompt(own, 1))
+    found = text(tokenizer, builder.prompt(own, [PLACEHOLDER_ID] * 1))
     assert "system\nDescribe.<|im_end|>" in found
     assert "user\nTaxon: E; Sequence embeddings: @<|im_end|>" in found
     # What is the published form already stays as it is.
     again = [own[0], user("Taxon: E; Sequence embeddings: <protein_sequence>")]
-    assert builder.prompt(again, 1) == builder.prompt(own, 1)
+    assert builder.prompt(again, [PLACEHOLDER_ID] * 1) == builder.prompt(own, [PLACEHOLDER_ID] * 1)
 
 
 @pytest.mark.parametrize("format", ["protein2text", "prot2text_v2"])
 def test_prompt_of_training_equals_prompt_of_inference(tokenizer, format):
     builder = prompt_builder({"format": format}, tokenizer)
     turns = [user("<protein_sequence>\nWhy?"), {"role": "assistant", "content": "Binds DNA."}]
-    example = builder.example(turns, 4)
-    prompt = builder.prompt(turns[:-1], 4)
+    example = builder.example(turns, [PLACEHOLDER_ID] * 4)
+    prompt = builder.prompt(turns[:-1], [PLACEHOLDER_ID] * 4)
     assert example.input_ids[: len(prompt)] == prompt
     assert builder.decode(example.input_ids[len(prompt) :]) == "Binds DNA."
     assert example.labels[len(prompt) :] == example.input_ids[len(prompt) :]
     assert set(example.labels[: len(prompt)]) == {-100}
-    assert builder.example(turns, 4, 3).truncated
+    assert builder.example(turns, [PLACEHOLDER_ID] * 4, 3).truncated
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,7 @@ def test_prompt_of_training_equals_prompt_of_inference(tokenizer, format):
 )
 def test_what_protein2text_cannot_be_asked(tokenizer, turns, words):
     with pytest.raises(InputError, match=words):
-        Protein2TextPrompts(tokenizer).prompt(turns, 2)
+        Protein2TextPrompts(tokenizer).prompt(turns, [PLACEHOLDER_ID] * 2)
 
 
 def test_a_tokenizer_without_a_first_token(tmp_path):
@@ -117,4 +119,6 @@ def test_a_tokenizer_without_a_first_token(tmp_path):
     tokenizer = load_prompt_builder(folder).tokenizer
     tokenizer.bos_token = None
     with pytest.raises(InputError, match="has no begin-of-text token"):
-        Protein2TextPrompts(tokenizer).prompt([user("<protein_sequence>\nWhy?")], 1)
+        Protein2TextPrompts(tokenizer).prompt(
+            [user("<protein_sequence>\nWhy?")], [PLACEHOLDER_ID] * 1
+        )

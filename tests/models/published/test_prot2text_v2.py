@@ -66,7 +66,9 @@ def prompts_of(golden, builder, states):
         ]
         for row in rows_of(golden)
     ]
-    return [builder.prompt(t, len(s)) for t, s in zip(turns, states, strict=True)]
+    return [
+        builder.prompt(t, [PLACEHOLDER_ID] * len(s)) for t, s in zip(turns, states, strict=True)
+    ]
 
 
 def test_its_encoder_and_projector(golden, released, reference, tolerance):
@@ -98,7 +100,7 @@ def test_its_prompt_without_name_and_taxon(golden, released):
             {"role": "system", "content": STYLE.system_message},
             {"role": "user", "content": "<protein_sequence>"},
         ]
-        found = builder.prompt(turns, len(own))
+        found = builder.prompt(turns, [PLACEHOLDER_ID] * len(own))
         assert found == [PLACEHOLDER_ID if i == 499 else i for i in ids]
 
 
@@ -106,7 +108,7 @@ def test_its_answers(golden, released, reference, tolerance):
     store, captioner, builder, facts = released
     steps = []
     head = captioner.causal_model.get_output_embeddings()
-    hook = head.register_forward_hook(lambda module, args, output: steps.append(output[:, -1]))
+    hook = head.register_forward_hook(lambda module, args, output: steps.append(output))
     states = states_of(golden, store)
     answers = captioner.generate(prompts_of(golden, builder, states), states, 12)
     hook.remove()

@@ -89,7 +89,7 @@ def test_spliced_embeddings_logits_and_loss(released, tolerance):
 def test_greedy_answers(released, tolerance):
     steps = []
     head = released.captioner.causal_model.get_output_embeddings()
-    hook = head.register_forward_hook(lambda module, args, output: steps.append(output[:, -1]))
+    hook = head.register_forward_hook(lambda module, args, output: steps.append(output))
     answers = released.captioner.generate(released.prompts(), released.states, 12)
     hook.remove()
     logits = torch.stack(steps, dim=1)

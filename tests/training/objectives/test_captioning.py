@@ -4,7 +4,7 @@ from safetensors.torch import load_file
 
 from helpers_training import ALIGN, build_house, captioning_system, tiny_system
 from protscribe.errors import InputError
-from protscribe.prompts import IGNORED_LABEL
+from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID
 from protscribe.tables import read_table
 from protscribe.training.objectives import build_objective
 from protscribe.training.objectives.instruction import InstructionObjective
@@ -49,7 +49,7 @@ def test_the_conversation_stands_in_its_own_prompt(house):
         if row["accession"] == objective.accessions[0]
     ]
     example = objective.examples[0]
-    prompt = objective.builder.prompt(row["turns"][:-1], 4)
+    prompt = objective.builder.prompt(row["turns"][:-1], [PLACEHOLDER_ID] * 4)
     assert example.input_ids[: len(prompt)] == prompt
     answer, _ = objective.builder.answer(row["turns"][-1]["content"], 24)
     assert [label for label in example.labels if label != IGNORED_LABEL] == answer
@@ -66,8 +66,8 @@ def test_tuning_takes_up_what_captioning_wrote(house):
     numbers = objective.write(house.root / "taken", trained, {}, {"examples": 14, "steps": 1})
     assert numbers["answers_cut"] == sum(objective.examples[i].truncated for i in objective.train)
     assert 0 <= numbers["padding_fraction"] < 1
-    written = load_file(house.root / "taken" / "align" / "connector.safetensors")
-    assert set(written) == set(objective.module.connector.state_dict())
+    written = load_file(house.root / "taken" / "align" / "weights.safetensors")
+    assert set(written) == {f"connector.{n}" for n in objective.module.connector.state_dict()}
     tuned = InstructionObjective(house.job("tune", "taken", system), "cpu")
     for name, tensor in tuned.module.connector.state_dict().items():
         assert torch.equal(tensor, trained[f"connector.{name}"]), name

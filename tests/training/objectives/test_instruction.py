@@ -5,7 +5,7 @@ from safetensors.torch import load_file
 from helpers_golden import close, published_adapter, suggested_tolerances
 from helpers_training import build_house, tiny_system, write_connector
 from protscribe.errors import InputError
-from protscribe.models.checkpoint import load_captioner, save_connector
+from protscribe.models.checkpoint import connector_weights, load_captioner, save_weights
 from protscribe.models.connectors import build_connector
 from protscribe.models.published.prompts import Prot2TextV2Prompts
 from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID, PROTEIN_MARKER
@@ -157,7 +157,7 @@ def test_every_answer_of_a_conversation_is_learned(house, tmp_path):
     assert learned == answers[0] + answers[1]
     for last in (2, 4):
         length = example.input_ids.count(PLACEHOLDER_ID)
-        prompt = objective.builder.prompt(row["turns"][:last], length, 24)
+        prompt = objective.builder.prompt(row["turns"][:last], [PLACEHOLDER_ID] * length, 24)
         assert prompt == example.input_ids[: len(prompt)]
         assert example.labels[len(prompt)] != IGNORED_LABEL
 
@@ -210,12 +210,15 @@ def test_only_the_named_corpora_are_learned(house, tmp_path):
 
 def test_a_connector_of_another_width_is_an_error(house, tmp_path):
     objective = build(house)
-    path = tmp_path / "connector.safetensors"
-    wide = build_connector(objective.job.system["connector"], objective.store.dim + 1, 32)
-    save_connector(path, wide, objective.facts)
+    path = tmp_path / "weights.safetensors"
+    width = objective.proteins.store.dim + 1
+    wide = build_connector(objective.job.system["connector"], width, 32)
+    save_weights(path, connector_weights(wide), objective.facts)
     job = objective.job
-    job = house.job("tune", "x", job.system, inputs=job.inputs | {"connector": str(path)})
-    with pytest.raises(InputError, match=r"fc1.weight has shape \(48, 33\), the model needs"):
+    job = house.job("tune", "x", job.system, inputs=job.inputs | {"weights": str(path)})
+    with pytest.raises(
+        InputError, match=r"connector.fc1.weight has shape \(48, 33\), the model needs"
+    ):
         InstructionObjective(job, "cpu")
 
 
@@ -229,7 +232,7 @@ def test_bad_inputs_are_named(house, tmp_path):
     other["connector"] = other["connector"] | {"hidden": 12}
     with pytest.raises(InputError, match="was trained with another connector than"):
         InstructionObjective(house.job("tune", "x", other), "cpu")
-    missing = house.job("tune", "x", tiny_system(), inputs=job.inputs | {"connector": "none"})
+    missing = house.job("tune", "x", tiny_system(), inputs=job.inputs | {"weights": "none"})
     with pytest.raises(InputError, match="none: no such file"):
         InstructionObjective(missing, "cpu")
 
@@ -243,8 +246,8 @@ def test_what_is_written_loads_again(house, tmp_path):
     objective.write(tmp_path, best, trained, {"examples": 14, "steps": 1})
     loaded, _, facts = load_captioner(tmp_path / "model", house.language_model)
     weights = loaded.connector.state_dict()
-    last = load_file(tmp_path / "tune" / "last" / "connector.safetensors")
+    last = load_file(tmp_path / "tune" / "last" / "weights.safetensors")
     for name, tensor in weights.items():
         assert torch.equal(tensor, best[f"connector.{name}"])
-        assert torch.equal(last[name], trained[f"connector.{name}"])
+        assert torch.equal(last[f"connector.{name}"], trained[f"connector.{name}"])
     assert facts["training"]["examples"] == 14
