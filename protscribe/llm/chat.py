@@ -188,8 +188,8 @@ class ChatClient:
         remedy = {
             401: f"set {KEY_VARIABLE} to a key that it takes",
             403: f"set {KEY_VARIABLE} to a key that may use this model",
-            404: "check qa.language_model.url, and that it serves qa.language_model.model",
-        }.get(status, "check qa.language_model.url")
+            404: "check language_model.url, and that it serves language_model.model",
+        }.get(status, "check language_model.url")
         raise InputError(f"{self.url} refuses: {said}; {remedy}")
 
     # Called outside of any handler, so that no exception with a request in it hangs on.

@@ -70,7 +70,7 @@ class LocalWriter:
         facts = identity(folder)
         if temperature < 0 or max_new_tokens < 1:
             raise InputError(
-                "qa.language_model: temperature must not be below 0 nor max_new_tokens below 1"
+                "language_model: temperature must not be below 0 nor max_new_tokens below 1"
             )
         self.folder = Path(folder)
         self.name = f"transformers/{facts['name']}"
@@ -108,7 +108,7 @@ class LocalWriter:
         fitting = [i for i, size in enumerate(sizes) if self._fits(size)]
         if fitting and (most := max(sizes[i] for i in fitting)) > self.batch_tokens:
             raise InputError(
-                f"qa.language_model.batch_tokens: {self.batch_tokens} is less than one prompt "
+                f"language_model.batch_tokens: {self.batch_tokens} is less than one prompt "
                 f"and its answer can have, {most}; raise it, or lower max_context_tokens or "
                 "max_new_tokens"
             )
@@ -233,7 +233,7 @@ class LocalWriter:
         except torch.OutOfMemoryError:
             raise InputError(
                 f"a batch of {self.batch_tokens} tokens does not fit into the GPU's memory; "
-                "lower qa.language_model.batch_tokens"
+                "lower language_model.batch_tokens"
             ) from None
         stops = set(settings.eos_token_id)
         return [self._finish(row, stops, schema) for row in written[:, longest:].tolist()]

@@ -72,11 +72,9 @@ class ServerWriter:
         least = {"concurrency": concurrency, "tries": tries, "max_new_tokens": max_new_tokens}
         for setting, value in least.items():
             if value < 1:
-                raise InputError(f"qa.language_model.{setting}: {value} is below 1")
+                raise InputError(f"language_model.{setting}: {value} is below 1")
         if not timeout > 0 or not temperature >= 0:
-            raise InputError(
-                "qa.language_model: timeout must be above 0 and temperature not below it"
-            )
+            raise InputError("language_model: timeout must be above 0 and temperature not below it")
         self.url = url.rstrip("/")
         self.model = model
         self.name = f"server/{model}"
@@ -165,11 +163,11 @@ def _check_url(url: str) -> None:
     parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise InputError(
-            "qa.language_model.url: give host and path alone; a key belongs into the environment "
+            "language_model.url: give host and path alone; a key belongs into the environment "
             f"variable {KEY_VARIABLE}"
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"qa.language_model.url: {url!r} is not an http(s) address")
+        raise InputError(f"language_model.url: {url!r} is not an http(s) address")
 
 
 def _finished(

@@ -132,7 +132,7 @@ def make_writer(
     Parameters
     ----------
     settings
-        See ``qa.language_model`` in ``config/schema.yaml``.
+        See ``language_model`` in ``config/schema.yaml``.
     model
         Folder of the language model, for the type ``transformers``.
     device
@@ -151,7 +151,7 @@ def make_writer(
         from protscribe.llm.local import LocalWriter
 
         if model is None:
-            raise InputError("qa.language_model.model: name a language model of models")
+            raise InputError("language_model.model: name a language model of models")
         return LocalWriter(
             model,
             batch_tokens=settings["batch_tokens"],
@@ -165,7 +165,7 @@ def make_writer(
 
         for key in ("url", "model", "revision"):
             if not settings.get(key):
-                raise InputError(f"qa.language_model.{key}: a server needs it")
+                raise InputError(f"language_model.{key}: a server needs it")
         names = ("url", "model", "revision", "concurrency", "timeout", "tries")
         return ServerWriter(**{key: settings[key] for key in names}, **sampling)
-    raise InputError(f"qa.language_model.type: {kind!r} is neither transformers nor server")
+    raise InputError(f"language_model.type: {kind!r} is neither transformers nor server")

@@ -1,5 +1,76 @@
-"""Tables of designed proteins."""
+"""Tables of designed proteins: what is asked for, what was designed, and how good it is."""
 
-from protscribe.schemas.spec import TableSpec
+import pyarrow as pa
 
-DESIGN: dict[str, TableSpec] = {}
+from protscribe.schemas.spec import COUNT, NUMBER, TEXT, TableSpec, spec
+
+DESIGN: dict[str, TableSpec] = {
+    "design_requests": spec(
+        "id",
+        id=TEXT,
+        relation=TEXT,
+        annotation=TEXT,
+        name=TEXT,
+        text=TEXT,
+        lead_in=TEXT,
+        training_proteins=COUNT,
+        held_out_proteins=COUNT,
+        seen=pa.bool_(),
+    ),
+    "designs": spec(
+        "id system training_seed",
+        id=TEXT,
+        system=TEXT,
+        training_seed=COUNT,
+        request=TEXT,
+        relation=TEXT,
+        annotation=TEXT,
+        number=COUNT,
+        prompt=TEXT,
+        sequence=TEXT,
+        finish_reason=TEXT,
+        tokens=COUNT,
+        seed=COUNT,
+    ),
+    "design_properties": spec(
+        "predictor id training_seed",
+        predictor=TEXT,
+        id=TEXT,
+        training_seed=COUNT,
+        request=TEXT,
+        relation=TEXT,
+        sequence=TEXT,
+        source=TEXT,
+        length=COUNT,
+        valid=pa.bool_(),
+        invalid_reason=TEXT,
+        entropy=NUMBER,
+        low_complexity=NUMBER,
+        perplexity=NUMBER,
+        pseudo_perplexity=NUMBER,
+        max_identity=NUMBER,
+        coverage=NUMBER,
+        nearest=TEXT,
+        novelty=TEXT,
+        homology_score=NUMBER,
+        homology_hit=pa.bool_(),
+        knn_score=NUMBER,
+        knn_hit=pa.bool_(),
+    ),
+    "design_scores": spec(
+        "predictor relation annotation stratum metric",
+        predictor=TEXT,
+        relation=TEXT,
+        annotation=TEXT,
+        stratum=TEXT,
+        metric=TEXT,
+        value=NUMBER,
+        low=NUMBER,
+        high=NUMBER,
+        n=COUNT,
+        requests=COUNT,
+        seeds=COUNT,
+        small_sample=pa.bool_(),
+        reason=TEXT,
+    ),
+}

@@ -264,7 +264,7 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(monkeypatch, c
 @pytest.mark.parametrize(
     ("settings", "status", "remedy"),
     [
-        ({"model": "other"}, 404, r"serves qa\.language_model\.model"),
+        ({"model": "other"}, 404, r"serves language_model\.model"),
         ({"url": "/v2"}, 404, r"language_model\.url"),
     ],
 )

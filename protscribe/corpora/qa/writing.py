@@ -1,7 +1,6 @@
 """Questions and answers that a language model writes from texts about proteins."""
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import Any
 from protscribe.atomic import sha256_json
 from protscribe.corpora.qa.instructions import answer_schema, prompt_hash, writing_turns
 from protscribe.errors import InputError
-from protscribe.llm.cache import AnswerCache, answer_key
-from protscribe.llm.writers import Answer, Request, Schema, Writer
+from protscribe.llm.answering import write_answers
+from protscribe.llm.cache import AnswerCache
+from protscribe.llm.writers import Request, Writer
 from protscribe.seeds import derive_seed, unit_hash
 from protscribe.tables import read_metadata, read_table, write_table
 
@@ -90,7 +90,9 @@ def write_qa(
         Request(key, turns_of[key], derive_seed(seed, STAGE, key)) for key in sorted(turns_of)
     ]
     mine = writer.plan(requests)[shard::shards]
-    answers = _write(mine, writer, answer_schema(settings["max_questions"]), AnswerCache(cache))
+    answers = write_answers(
+        mine, writer, answer_schema(settings["max_questions"]), AnswerCache(cache)
+    )
 
     hash_ = prompt_hash(settings["max_questions"])
     accession_of = {row["id"]: row["accession"] for row in rows}
@@ -172,38 +174,3 @@ def _too_long(rows: Sequence[Mapping[str, Any]], writer: Writer, max_tokens: int
         for row in rows
         if counts[row["text"]] > max_tokens
     }
-
-
-def _write(
-    batches: Sequence[Sequence[Request]], writer: Writer, schema: Schema, cache: AnswerCache
-) -> dict[str, Answer]:
-    keys = {r.key: answer_key(writer, r, schema) for batch in batches for r in batch}
-    kept = {key: cache.load(name) for key, name in keys.items()}
-    answers = {key: answer for key, answer in kept.items() if answer is not None}
-    missing = [batch for batch in batches if any(r.key not in answers for r in batch)]
-    print(
-        f"{writer.name}: {len(keys)} prompts, {len(answers)} of them answered before",
-        file=sys.stderr,
-    )
-    started, tokens, new, refused = time.perf_counter(), 0, 0, 0
-    for request, answer in writer.write(missing, schema):
-        tokens += answer.tokens or 0
-        # An answer that is there stays, so that all who used it agree.
-        if request.key in answers:
-            continue
-        answers[request.key] = answer
-        cache.save(keys[request.key], answer)
-        new += 1
-        if answer.detail:
-            refused += 1
-            if refused <= 3:
-                print(f"{writer.name}: refused {request.key}: {answer.detail}", file=sys.stderr)
-    if answers.keys() != keys.keys():
-        raise RuntimeError(f"{writer.name}: {len(keys)} prompts, {len(answers)} answers")
-    seconds = time.perf_counter() - started
-    print(
-        f"{writer.name}: {new} answers written in {seconds:.1f} s, "
-        f"{tokens / max(seconds, 1e-9):.1f} tokens a second, {refused} refused",
-        file=sys.stderr,
-    )
-    return answers
