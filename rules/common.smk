@@ -53,6 +53,7 @@ ENTRIES, ENTRIES_MANIFEST = {
     ),
 }[SOURCE["type"]]
 PUBLICATIONS = SETTINGS["publications"]
+CLASSIFICATION = SETTINGS["evaluation"]["classification"]
 VOCABULARIES = SETTINGS["vocabularies"]
 QA = SETTINGS["qa"]
 IN_PROCESS = (
@@ -96,7 +97,14 @@ MODELS = sorted(
     | {system["language_model"] for system in SYSTEMS.values()}
     | {system["checkpoint"] for system in PUBLISHED.values()}
     | {encoder["model"] for encoder in ENCODERS.values()}
-    | {WRITER_MODEL, PHRASING_MODEL, QA["filters"]["text_encoder"], QA["blind"]["model"]} - {None}
+    | {
+        WRITER_MODEL,
+        PHRASING_MODEL,
+        SETTINGS["design"]["evaluation"]["encoder"],
+        QA["filters"]["text_encoder"],
+        QA["blind"]["model"],
+    }
+    - {None}
 )
 BASELINES = [f"language_model_{name}" for name in UNTUNED]
 BASELINES += ["nearest_neighbour", "most_frequent"] if SYSTEMS else []
@@ -105,6 +113,8 @@ PREDICTORS = [*SYSTEMS, *BASELINES]
 TABLES = ["proteins"]
 REJECTS = ["parse_entries"]
 REJECTS += ["query_uniprot"] if SOURCE["type"] == "uniprot_query" else []
+# What else a run leaves; other rules add theirs.
+MADE = ["<results>/split/audit.json", "<results>/provenance.json"]
 # Without a system there is nothing to report on.
 RESULTS = ["metrics.tsv", "metrics.parquet", "report.html"] if SYSTEMS else []
 RESULTS = [f"<results>/{name}" for name in RESULTS]
@@ -136,7 +146,6 @@ wildcard_constraints:
     model=one_of(SETTINGS["models"]),
     system=one_of(SYSTEMS),
     corpus=one_of(CORPORA),
-    designer=one_of(DESIGNING),
     encoder=one_of(ENCODERS),
     training_seed=r"\d+",
     predictor=one_of(PREDICTORS),
@@ -184,6 +193,31 @@ def files_of(vocabulary, folder, *names):
         }
     files = [f"{folder}/{name}" for name in names]
     return {"files": files, "manifest": f"{folder}/manifest.json"}
+
+
+def without(settings, *keys):
+    """Return settings that lack some keys."""
+    return {key: value for key, value in settings.items() if key not in keys}
+
+
+def of_corpus(corpus, made, table):
+    """Return a table that belongs to a corpus, if this run makes it."""
+    return [f"<results>/{table}.parquet"] if corpus in made else []
+
+
+def vocabularies_at_hand(wildcards):
+    """Return the tables of the vocabularies that this run has, by name."""
+    names = [
+        *("ontology_terms", "ontology_ids", "ontology_edges", "ontology_closure"),
+        *("interpro_entries", "interpro2go", "enzymes", "keywords", "locations"),
+        "chemicals",
+    ]
+    return {n: f"<results>/tables/{n}.parquet" for n in names if n in TABLES}
+
+
+def closure_at_hand():
+    """Return the ontology's closure, if this run has it."""
+    return of_corpus("ontology_closure", TABLES, "tables/ontology_closure")
 
 
 def mem_by_attempt(mem_mb):
@@ -291,6 +325,16 @@ def models_of(wildcards):
     """Return the finished models of a system, one for each training seed."""
     folder = f"<results>/systems/{wildcards.system}"
     return [f"{folder}/{s}/model/system.json" for s in SEEDS_OF[wildcards.system]]
+
+
+def stores_of(wildcards):
+    """Return the embeddings of all proteins that a system is asked about, if it has an encoder."""
+    if wildcards.system not in ENCODED:
+        return []
+    names = ["proteins"] if CLASSIFICATION["tasks"] else []
+    names += ["asked"] if CLASSIFICATION["published"] else []
+    encoder = ENCODER_OF[wildcards.system]
+    return [f"<results>/embeddings/{name}/{encoder}/manifest.json" for name in names]
 
 
 def shuffled_of(wildcards):

@@ -13,7 +13,7 @@ rule embed_proteins:
     benchmark:
         "<benchmarks>/embed_proteins/{proteins}.{encoder}.tsv"
     wildcard_constraints:
-        proteins="proteins|shuffled",
+        proteins="proteins|shuffled|asked",
     conda:
         "../envs/torch.yaml"
     threads: COMPUTE["torch_threads"]

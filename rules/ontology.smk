@@ -65,6 +65,7 @@ rule get_packaged_ontology:
         runtime=60,
     params:
         packages=f"{RESOURCES}/packaged/packages",
+        required=ONTOLOGY["required"],
         code=code_of("get_packaged_ontology"),
     message:
         "Taking the Gene Ontology out of a Debian package"

@@ -9,6 +9,7 @@ SCORED = QA["blind"]["model"] is not None
 QA_FILES = []
 if uses_qa(SETTINGS):
     QA_FILES = ["<results>/corpora/qa.json", "<results>/corpora/qa_statistics.json"]
+    MADE += QA_FILES
     REJECTS += [f"write_qa/{shard}" for shard in range(SHARDS)]
     REJECTS += ["import_qa"] if QA["files"] else []
     REJECTS += ["filter_qa", "make_qa_conversations"]

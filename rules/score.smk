@@ -35,6 +35,7 @@ rule collect_metrics:
         ),
         scores=collect("<results>/scores/{predictor}.parquet", predictor=PREDICTORS),
         split="<results>/split/split.parquet",
+        others=CLASSIFIED,
     output:
         tsv="<results>/metrics.tsv",
         parquet="<results>/metrics.parquet",

@@ -10,6 +10,8 @@ localrules:
     aligned,
     tuned,
     predicted,
+    classified,
+    designed,
     scored,
 
 
@@ -32,8 +34,9 @@ rule models:
 
 rule corpora:
     input:
-        collect("<results>/corpora/{corpus}.parquet", corpus=CORPORA),
+        collect("<results>/corpora/{corpus}.parquet", corpus=[*CORPORA, *PRETRAINING]),
         QA_FILES,
+        KNOWLEDGE_FILES,
 
 
 rule embeddings:
@@ -70,3 +73,13 @@ rule predicted:
 rule scored:
     input:
         collect("<results>/scores/{predictor}.parquet", predictor=PREDICTORS),
+
+
+rule classified:
+    input:
+        CLASSIFIED,
+
+
+rule designed:
+    input:
+        DESIGNED,

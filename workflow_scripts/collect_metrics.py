@@ -12,6 +12,7 @@ with script_log(snakemake.log[0]):
         Path(snakemake.input.split),
         Path(snakemake.output.tsv),
         Path(snakemake.output.parquet),
+        others=[Path(path) for path in snakemake.input.others],
         resamples=snakemake.params.resamples,
         seed=snakemake.params.seed,
     )

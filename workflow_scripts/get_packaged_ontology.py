@@ -10,4 +10,5 @@ with script_log(snakemake.log[0]):
         Path(snakemake.output.ontology),
         Path(snakemake.output.manifest),
         work=Path(snakemake.params.packages),
+        required=snakemake.params.required,
     )

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from protscribe.atomic import atomic_path
 from protscribe.evaluation import bootstrap
 from protscribe.evaluation.estimates import (
     Estimate,
@@ -36,9 +35,8 @@ from protscribe.evaluation.runs import (
 from protscribe.evaluation.text_metrics import score_texts, signatures
 from protscribe.evaluation.tokens import score_tokens, token_signatures
 from protscribe.provenance import model_manifest
-from protscribe.schemas import TABLES
 from protscribe.seeds import derive_seed
-from protscribe.tables import read_table, write_table
+from protscribe.tables import read_table, write_table, write_tsv
 
 
 def score_predictions(
@@ -146,6 +144,7 @@ def collect_metrics(
     tsv: Path,
     parquet: Path,
     *,
+    others: Sequence[Path] = (),
     resamples: int,
     seed: int,
 ) -> None:
@@ -170,6 +169,8 @@ def collect_metrics(
         The split table, for each protein's cluster.
     tsv, parquet
         Where the metrics go.
+    others
+        Tables of metrics that were measured elsewhere and stand in the same table.
     resamples
         Number of resamples.
     seed
@@ -203,8 +204,9 @@ def collect_metrics(
             if group != main and main in run.groups:
                 compared |= differences(own, estimate(run, main, sample), CONTROL_SUFFIX)
             rows += _metric_rows(run, group, sample, own | compared)
+    rows += [row for path in others for row in read_table(path, "metrics").to_pylist()]
     table = write_table(parquet, "metrics", rows, {"resamples": str(resamples), "seed": str(seed)})
-    _write_tsv(tsv, table.to_pylist())
+    write_tsv(tsv, "metrics", table)
 
 
 def _read_clusters(split: Path) -> dict[str, tuple[str, str]]:
@@ -254,20 +256,3 @@ def _metric_rows(
             }
         )
     return rows
-
-
-def _write_tsv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    columns = TABLES["metrics"].schema.names
-
-    def cell(value: Any) -> str:
-        if value is None:
-            return "NA"
-        if isinstance(value, bool):
-            return str(value).lower()
-        # Adding 0 turns a rounded -0 into 0.
-        return f"{round(value, 4) + 0.0:.4f}" if isinstance(value, float) else str(value)
-
-    lines = ["\t".join(columns)]
-    lines += ["\t".join(cell(row[column]) for column in columns) for row in rows]
-    with atomic_path(path) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Speed of classification by likelihood."""

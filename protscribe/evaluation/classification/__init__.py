@@ -1,0 +1,1 @@
+"""Benchmarks that are answered by comparing the likelihoods of given options."""
