@@ -21,9 +21,12 @@ include: "rules/vocabularies.smk"
 include: "rules/models.smk"
 include: "rules/corpora.smk"
 include: "rules/qa.smk"
+include: "rules/knowledge.smk"
 include: "rules/embed.smk"
 include: "rules/train.smk"
 include: "rules/predict.smk"
+include: "rules/classify.smk"
+include: "rules/design.smk"
 include: "rules/score.smk"
 include: "rules/report.smk"
 include: "rules/targets.smk"
@@ -34,7 +37,5 @@ rule all:
     input:
         RESULTS,
         SHARED,
-        QA_FILES,
+        MADE,
         collect("<results>/tables/{table}.parquet", table=TABLES),
-        "<results>/split/audit.json",
-        "<results>/provenance.json",

@@ -30,8 +30,8 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
     -------
     dict
         A complete copy. Systems with ``faithful: true`` have their `published` settings
-        merged in; the key `published` itself is gone. Mappings are sorted by key, so that
-        the order of the file means nothing.
+        merged in, and so have the settings of the knowledge graph; the key `published` itself
+        is gone. Mappings are sorted by key, so that the order of the file means nothing.
 
     Raises
     ------
@@ -50,10 +50,13 @@ def resolve(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Settings:
                     "which lists what that changes, is empty"
                 )
             settings["systems"][name] = _merge(system, published)
+    knowledge = settings["knowledge"]
+    if knowledge["faithful"]:
+        settings["knowledge"] = _merge(knowledge, knowledge["published"])
     # The published settings are validated too, now where they count.
     _validate(settings, schema)
-    for system in settings["systems"].values():
-        del system["published"]
+    for part in (*settings["systems"].values(), settings["knowledge"]):
+        del part["published"]
     for system in settings["systems"].values():
         _fill_corpora(system)
     check_settings(settings)

@@ -176,3 +176,31 @@ def _check_order(path: Path | str, name: str, key: pa.Table) -> None:
     if row == following:
         raise InputError(f"{path}: table {name} has the key {row} more than once")
     raise RuntimeError(f"{path}: table {name} has {following} after {row}")
+
+
+def write_tsv(path: Path, name: str, rows: pa.Table) -> None:
+    """Write a table of flat columns as tab-separated values, numbers to four digits.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        Name of the table, whose columns are written in order.
+    rows
+        The table; null becomes ``NA``.
+    """
+    columns = TABLES[name].schema.names
+
+    def cell(value: Any) -> str:
+        if value is None:
+            return "NA"
+        if isinstance(value, bool):
+            return str(value).lower()
+        # Adding 0 turns a rounded -0 into 0.
+        return f"{round(value, 4) + 0.0:.4f}" if isinstance(value, float) else str(value)
+
+    lines = ["\t".join(columns)]
+    lines += ["\t".join(cell(row[column]) for column in columns) for row in rows.to_pylist()]
+    with atomic_path(path) as partial:
+        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -31,6 +31,7 @@ def entry(
     function: str,
     name: str = "Test protein",
     pubmed_id: int = 12345678,
+    keyword: str = "",
 ) -> str:
     """Return one entry in the present flat-file style."""
     rows = textwrap.wrap(sequence, 60)
@@ -51,7 +52,7 @@ RP   FUNCTION.
 RX   PubMed={pubmed_id};
 CC   -!- FUNCTION: {function}. {{ECO:0000269|PubMed:{pubmed_id}}}.
 PE   1: Evidence at protein level;
-KW   Reference proteome.
+KW   Reference proteome{keyword and "; " + keyword}.
 SQ   SEQUENCE   {len(sequence)} AA;  10000 MW;  0123456789ABCDEF CRC64;
 {blocks}
 //

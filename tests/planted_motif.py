@@ -53,6 +53,7 @@ def write_entries(path: Path, seed: int) -> Path:
                 f"Binds {word} ions",
                 # A reference of its own, since one on both sides of the split would bind them.
                 pubmed_id=10_000_000 + number,
+                keyword=word.capitalize(),
             )
             for number, word in enumerate(words)
         )
@@ -135,6 +136,17 @@ def motif_settings(folder: Path, seed: int) -> dict[str, Any]:
         "evaluation": {"bertscore_model": "scorer", "language_model": {"max_new_tokens": 20}},
         # All proteins share three texts.
         "qa": {"writers": ["template"], "filters": {"max_shared": PROTEINS}},
+        "knowledge": {
+            "writers": ["template"],
+            "relations": ["keyword"],
+            "embedding": {"dim": 8, "epochs": 2},
+            "sampling": {"method": "uniform", "draws": 1600},
+            "tasks": {"design": 0.5, "annotate": 0.5, "verify": 0, "explain": 0},
+        },
+        "design": {
+            "terms": [f"KW:{word.capitalize()}" for word in MOTIFS],
+            "evaluation": {"min_residues": 20},
+        },
         "systems": {
             "motif": {
                 "encoder": {"model": "encoder", "layer": 1},
@@ -188,6 +200,42 @@ def motif_settings(folder: Path, seed: int) -> dict[str, Any]:
                     "weight_decay": 0.1,
                 },
                 "predict": {"conditions": ["sequence", "shuffled"], "max_new_tokens": 24},
+            },
+            "written": {
+                "residues": {"max_residues": 60},
+                "language_model": "reader",
+                "prompt": {"system_message": ""},
+                "align": {
+                    "objective": "language_modelling",
+                    "corpora": ["sequences"],
+                    "context": 256,
+                    "lora": {"rank": 8, "alpha": 16, "dropout": 0.0},
+                    "batch_tokens": 2048,
+                    "batches_per_step": 1,
+                    "epochs": 20,
+                    "learning_rate": 5.0e-3,
+                    "weight_decay": 0.1,
+                },
+                "tune": {
+                    "objective": "instruction",
+                    "corpora": ["knowledge"],
+                    "directions": ["describe", "design"],
+                    "lora": {"rank": 8, "alpha": 16, "dropout": 0.0},
+                    "max_answer_tokens": 60,
+                    "batch_tokens": 2048,
+                    "batches_per_step": 1,
+                    "epochs": 8,
+                    "learning_rate": 3.0e-3,
+                    "weight_decay": 0.1,
+                },
+                "predict": {"conditions": ["sequence", "shuffled"], "max_new_tokens": 60},
+                "design": {
+                    "number": 40,
+                    "temperature": 0.8,
+                    "top_p": 0.95,
+                    "min_residues": 20,
+                    "max_residues": 60,
+                },
             },
         },
     }

@@ -13,7 +13,7 @@ from tiny_runs import run, write_settings
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 SEED = 0
-SYSTEMS = ("motif", "asked")
+SYSTEMS = ("motif", "asked", "written")
 PREDICTIONS = "results/predictions/{}.parquet"
 CHANCE = 1 / len(MOTIFS)
 
@@ -24,6 +24,7 @@ def finished(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("motif")
     config = write_settings(folder / "motif.yaml", motif_settings(folder / "inputs", SEED))
     targets = [PREDICTIONS.format(system) for system in SYSTEMS]
+    targets += ["results/design/written.parquet", "results/design/scores.parquet"]
     answer = run(folder, config, "--jobs", "1", *targets)
     assert answer.returncode == 0, answer.stdout
     return folder
@@ -79,3 +80,32 @@ def test_the_question_stands_behind_the_protein(finished):
     prompts = {row["prompt"] for row in table.to_pylist()}
     assert len(prompts) > 1
     assert all(re.search(r"<protein_sequence>\n[A-Z].*this protein", text) for text in prompts)
+
+
+def test_designs_carry_the_motif_asked_for(finished):
+    """And no other motif, of which all are equally likely without the request."""
+    rows = read_table(finished / "results" / "design" / "written.parquet", "designs").to_pylist()
+    assert len(rows) == 40 * len(MOTIFS)
+    for word, motif in MOTIFS.items():
+        asked = [row for row in rows if row["annotation"] == f"KW:{word.capitalize()}"]
+        others = [other for other in MOTIFS.values() if other != motif]
+        right = [
+            motif in row["sequence"] and not any(other in row["sequence"] for other in others)
+            for row in asked
+        ]
+        assert sum(right) / len(right) > 0.9, word
+
+
+def test_designs_are_new_and_judged_beside_their_controls(finished):
+    scores = finished / "results" / "design" / "scores.parquet"
+    rows = read_table(scores, "design_scores").to_pylist()
+    value = {
+        (row["predictor"], row["metric"]): row["value"]
+        for row in rows
+        if row["relation"] == row["annotation"] == row["stratum"] == "all"
+    }
+    assert value["written", "valid"] > 0.9
+    for control in ("written:shuffled", "written:markov", "retrieval", "natural"):
+        assert (control, "valid") in value
+    # Random proteins with a planted motif are nobody's homologues.
+    assert value["written", "novelty_no_hit"] > 0.8

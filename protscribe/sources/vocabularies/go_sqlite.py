@@ -7,9 +7,11 @@ not keep what replaces an obsolete term, nor the scope of a synonym.
 
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from protscribe.atomic import atomic_path, sha256_file, write_json
 from protscribe.errors import InputError
@@ -21,6 +23,8 @@ MEMBER = "usr/lib/R/site-library/GO.db/extdata/GO.sqlite"
 SHA256 = "b36edf3e7ba7d5869e587651107421c4f5c4444037cb18e26cd2687698e4a0d0"
 """Of `MEMBER` in version 3.16.0 of the package: 43,559 terms of 2022-07-01."""
 LICENCE = "CC BY 4.0 (Gene Ontology), Artistic-2.0 (GO.db)"
+UNAVAILABLE = "unavailable"
+"""Release of an ontology that could not be had and was not required."""
 MAGIC = b"SQLite format 3\x00"
 
 _RELATIONS = {
@@ -33,7 +37,9 @@ _RELATIONS = {
 _ASPECTS = {"BP": "P", "MF": "F", "CC": "C"}
 
 
-def get_packaged_ontology(output: Path, manifest: Path, *, work: Path) -> None:
+def get_packaged_ontology(
+    output: Path, manifest: Path, *, work: Path, required: bool = True
+) -> None:
     """Take GO.sqlite out of the Debian package.
 
     Parameters
@@ -44,14 +50,31 @@ def get_packaged_ontology(output: Path, manifest: Path, *, work: Path) -> None:
         JSON file: source, release, licence, checksums. Written last.
     work
         Folder for the package (12 MB); one that lies there already is not downloaded again.
+    required
+        If not, an empty file stands for an ontology that cannot be had, and the manifest says
+        why: other versions of Debian, and other systems, have no such package.
 
     Raises
     ------
     InputError
-        If the package cannot be had here or its file is not the pinned one.
+        If the package cannot be had here or its file is not the pinned one, and it is required.
     """
     work.mkdir(parents=True, exist_ok=True)
-    work = work.resolve()
+    try:
+        version = _take(output, work.resolve())
+    except InputError as error:
+        if required:
+            raise
+        print(f"warning: {error}; going on with an ontology without terms", file=sys.stderr)
+        with atomic_path(output) as partial:
+            partial.touch()
+        write_json(manifest, _record(output, UNAVAILABLE, [str(error)]))
+        return
+    write_json(manifest, _record(output, version, []))
+
+
+def _take(output: Path, work: Path) -> str:
+    """Copy the pinned file out of the package; return its release."""
     found, reason = debian.download_packages([PACKAGE], work)
     if PACKAGE not in found:
         raise InputError(
@@ -69,19 +92,19 @@ def get_packaged_ontology(output: Path, manifest: Path, *, work: Path) -> None:
         with atomic_path(output) as partial:
             shutil.copyfile(file, partial)
     with _opened(output) as database:
-        release = _release(database)
-    facts = {"name": output.name, "bytes": output.stat().st_size, "sha256": SHA256}
-    write_json(
-        manifest,
-        {
-            "source": "packaged",
-            "release": release,
-            "licence": LICENCE,
-            "package": PACKAGE,
-            "files": [facts],
-            "warnings": [],
-        },
-    )
+        return _release(database)
+
+
+def _record(output: Path, release: str, warnings: list[str]) -> dict[str, Any]:
+    size = output.stat().st_size
+    return {
+        "source": "packaged",
+        "release": release,
+        "licence": LICENCE,
+        "package": PACKAGE,
+        "files": [{"name": output.name, "bytes": size, "sha256": sha256_file(output)}],
+        "warnings": warnings,
+    }
 
 
 def is_sqlite(path: Path) -> bool:

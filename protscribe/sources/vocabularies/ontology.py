@@ -12,9 +12,10 @@ from typing import Any
 from fastobo.term import TermFrame
 from fastobo.typedef import TypedefFrame
 
+from protscribe.atomic import read_json
 from protscribe.errors import InputError
 from protscribe.sources.client import Client
-from protscribe.sources.vocabularies.go_sqlite import is_sqlite, read_sqlite
+from protscribe.sources.vocabularies.go_sqlite import UNAVAILABLE, is_sqlite, read_sqlite
 from protscribe.sources.vocabularies.obo import read_header, read_stanzas
 from protscribe.sources.vocabularies.ontology_graph import (
     CLOSED_RELATIONS,
@@ -127,7 +128,10 @@ def parse_ontology(
     rejects: list[dict[str, str]] = []
     if not basic.is_file():
         raise InputError(f"{basic}: no such file")
-    ontology = read_sqlite(basic) if is_sqlite(basic) else _read_obo(basic, rejects)
+    if not basic.stat().st_size and read_json(manifest)["release"] == UNAVAILABLE:
+        ontology = Ontology(UNAVAILABLE, [], [])
+    else:
+        ontology = read_sqlite(basic) if is_sqlite(basic) else _read_obo(basic, rejects)
     edges = _known_edges(ontology.edges, ontology, rejects, basic)
     more: set[Edge] = set()
     if full is not None:

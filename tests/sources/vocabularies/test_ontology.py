@@ -336,6 +336,22 @@ def test_no_apt(tmp_path, monkeypatch):
         get_packaged_ontology(tmp_path / "GO.sqlite", tmp_path / "m", work=tmp_path / "work")
 
 
+def test_an_ontology_that_is_not_required_is_empty_where_it_cannot_be_had(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    file, manifest = tmp_path / "GO.sqlite", tmp_path / "m.json"
+    get_packaged_ontology(file, manifest, work=tmp_path / "work", required=False)
+    assert "not available here" in capsys.readouterr().err
+    assert "not available here" in json.loads(manifest.read_text())["warnings"][0]
+    tables = parse(tmp_path, file, manifest=manifest)
+    assert not any(tables.values())
+    # An empty file of another kind is still an error.
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"release": "2022-07-01"}))
+    with pytest.raises(InputError):
+        parse(tmp_path, file, manifest=manifest)
+
+
 @pytest.mark.slow
 def test_a_real_release(shared_data, tmp_path):
     tables = parse(tmp_path, shared_data / "protein_text" / "go-basic.obo.gz")
