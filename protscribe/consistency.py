@@ -99,10 +99,10 @@ def _check_stages(key: str, system: Settings) -> None:
                 f"configuration: {key}: '{stage}' is a required property of a system without "
                 "checkpoint"
             )
-    if system["prompt"]["format"] != "chat":
+    if system["prompt"]["format"] not in ("chat", "instruction"):
         raise InputError(
             f"configuration: {key}.prompt.format is {system['prompt']['format']!r}, which is for "
-            "published checkpoints; allowed: chat"
+            "published checkpoints; allowed: chat, instruction"
         )
 
 

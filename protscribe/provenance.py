@@ -23,6 +23,7 @@ PACKAGES = (
     "fair-esm",
     "fastobo",
     "gguf",
+    "lmdb",
     "lxml",
     "numpy",
     "peft",

@@ -31,7 +31,7 @@ rule make_questions:
     benchmark:
         "<benchmarks>/make_questions.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=120,
@@ -62,7 +62,7 @@ rule read_benchmarks:
     benchmark:
         "<benchmarks>/read_benchmarks.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=60,

@@ -99,7 +99,7 @@ rule make_literature:
     benchmark:
         "<benchmarks>/make_literature.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=120,

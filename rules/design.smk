@@ -22,7 +22,7 @@ rule request_designs:
     benchmark:
         "<benchmarks>/request_designs.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(2000),
         runtime=30,

@@ -31,7 +31,7 @@ rule build_knowledge_graph:
     benchmark:
         "<benchmarks>/build_knowledge_graph.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=120,
@@ -56,7 +56,7 @@ rule chain_knowledge:
     benchmark:
         "<benchmarks>/chain_knowledge.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=120,
@@ -109,7 +109,7 @@ rule cluster_knowledge:
     benchmark:
         "<benchmarks>/cluster_knowledge.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/mmseqs.yaml"
     threads: 16
     resources:
         mem_mb=mem_by_attempt(8000),
@@ -138,7 +138,7 @@ rule sample_triples:
     benchmark:
         "<benchmarks>/sample_triples.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(4000),
         runtime=60,
@@ -212,7 +212,7 @@ rule join_instructions:
     benchmark:
         "<benchmarks>/join_instructions.tsv"
     conda:
-        "../envs/torch.yaml"
+        "../envs/data.yaml"
     resources:
         mem_mb=mem_by_attempt(8000),
         runtime=60,

@@ -13,6 +13,12 @@ TEXTS = [
     "Receptor for the peptide hormone",
     "Inhibits the activity of protein kinase",
 ]
+KEYWORDS = [
+    *("Hydrolase", "DNA-binding", "Zinc transport"),
+    *("Ribosomal protein", "Receptor", "Protein kinase inhibitor"),
+]
+LOCATIONS = ["Cytoplasm", "Nucleus", "Secreted"]
+GROUPS = ["alpha hydrolase", "beta binder", "gamma carrier", "delta receptor"]
 
 
 def random_protein(rng: random.Random, length: int) -> str:
@@ -32,6 +38,7 @@ def entry(
     name: str = "Test protein",
     pubmed_id: int = 12345678,
     keyword: str = "",
+    comments: str = "",
 ) -> str:
     """Return one entry in the present flat-file style."""
     rows = textwrap.wrap(sequence, 60)
@@ -51,7 +58,7 @@ RN   [1]
 RP   FUNCTION.
 RX   PubMed={pubmed_id};
 CC   -!- FUNCTION: {function}. {{ECO:0000269|PubMed:{pubmed_id}}}.
-PE   1: Evidence at protein level;
+{comments}PE   1: Evidence at protein level;
 KW   Reference proteome{keyword and "; " + keyword}.
 SQ   SEQUENCE   {len(sequence)} AA;  10000 MW;  0123456789ABCDEF CRC64;
 {blocks}
@@ -69,10 +76,17 @@ def write_families(path: Path, families: int = 24, seed: int = 0) -> Path:
     for family in range(families):
         founder = random_protein(rng, rng.randint(50, 90))
         text = f"{TEXTS[family % len(TEXTS)]} of type {family}"
+        comments = (
+            f"CC   -!- SUBCELLULAR LOCATION: {LOCATIONS[family % len(LOCATIONS)]}.\n"
+            f"CC   -!- SIMILARITY: Belongs to the {GROUPS[family % len(GROUPS)]} family.\n"
+        )
         for member in range(1 + family % 3):
             sequence = founder if member == 0 else mutate(rng, founder, 0.6)
             number = f"{family:02d}{member}"
             name, reference = f"Test protein {number}", int(f"10000{number}")
-            entries.append(entry(f"P{number}99", sequence, text, name, reference))
+            keyword = KEYWORDS[family % len(KEYWORDS)]
+            entries.append(
+                entry(f"P{number}99", sequence, text, name, reference, keyword, comments)
+            )
     path.write_text("".join(entries))
     return path

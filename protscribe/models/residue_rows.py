@@ -46,8 +46,7 @@ class ResidueRows(nn.Module):
         heads = language_model.get_output_embeddings().weight
         self.residues = Residues(len(words))
         self.input = nn.Parameter(_around(words, self.residues.size, seed, "input"))
-        tied = heads.data_ptr() == words.data_ptr()
-        fresh = None if tied else _around(heads, self.residues.size, seed, "output")
+        fresh = None if heads is words else _around(heads, self.residues.size, seed, "output")
         self.register_parameter("output", None if fresh is None else nn.Parameter(fresh))
 
     def place(self, words: Tensor, input_ids: Tensor) -> Tensor:
@@ -76,5 +75,5 @@ def _around(rows: Tensor, count: int, seed: int, name: str) -> Tensor:
     """Return random rows around the mean of others."""
     old = rows.detach().float()
     generator = torch.Generator().manual_seed(derive_seed(seed, "residues", name))
-    noise = torch.randn(count, old.shape[1], generator=generator).to(old.device)
+    noise = torch.randn(count, old.shape[1], generator=generator, device="cpu").to(old.device)
     return old.mean(dim=0) + NOISE * old.std(dim=0) * noise

@@ -2,13 +2,21 @@
 
 import torch
 import yaml
-from transformers import EsmConfig, EsmModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    EsmConfig,
+    EsmModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    OPTConfig,
+    OPTForCausalLM,
+)
 
 from conftest import HOUSE
 from protscribe.configuration import resolve
 from protscribe.models.captioner import Captioner
 from protscribe.models.connectors import build_connector
 from protscribe.models.language_model import add_lora
+from protscribe.models.residue_rows import ResidueRows
 
 ESM2_3B = EsmConfig(
     vocab_size=33,
@@ -39,6 +47,17 @@ LLAMA_31_8B = LlamaConfig(
     num_hidden_layers=32,
     num_attention_heads=32,
     num_key_value_heads=8,
+)
+
+
+OPT_1_3B = OPTConfig(
+    vocab_size=50272,
+    hidden_size=2048,
+    ffn_dim=8192,
+    num_hidden_layers=24,
+    num_attention_heads=32,
+    max_position_embeddings=2048,
+    word_embed_proj_dim=2048,
 )
 
 
@@ -95,3 +114,24 @@ def test_protein2text():
     adapters = [p for name, p in trained.items() if "lora_" in name]
     assert count(adapters) == 167_772_160
     assert count(trained.values()) == 167_772_160 + 18_533_120 + 22_028_288
+
+
+def test_instructprotein():
+    system = shipped("instructprotein")
+    assert system["encoder"] is None and system["connector"] is None
+    # Both stages train the same adapters, on rows that the model has positions for.
+    assert system["align"]["lora"] == system["tune"]["lora"]
+    assert system["align"]["context"] <= OPT_1_3B.max_position_embeddings
+    assert system["align"]["max_steps"] == 40_000 and system["tune"]["max_steps"] == 20_000
+    with torch.device("meta"):
+        model = OPTForCausalLM(OPT_1_3B).requires_grad_(False)
+        assert count(model.parameters()) == 1_315_758_080
+        rows = ResidueRows(model, seed=0)
+        captioner = Captioner(add_lora(model, system["tune"]["lora"], seed=0), None, 2, rows)
+    trained = {name: p for name, p in captioner.named_parameters() if p.requires_grad}
+    # Input and output are tied, so that 28 rows do for both.
+    residues = [p for name, p in trained.items() if name.startswith("residues.")]
+    assert count(residues) == 28 * 2048
+    adapters = [p for name, p in trained.items() if "lora_" in name]
+    assert count(adapters) == 56_623_104
+    assert count(trained.values()) == 56_623_104 + 28 * 2048

@@ -35,6 +35,8 @@ _SIGNATURES = {
 }
 _ENOUGH = 0.5
 """Share of the resamples that must have a value for an interval."""
+_SCALE = 100.0
+"""What a metric is when it is 1: all metrics of the results table go from 0 to 100."""
 
 
 def score_classification(
@@ -48,7 +50,7 @@ def score_classification(
 ) -> None:
     """Measure how well options are ranked, by several ways to compare their likelihoods.
 
-    Each metric stands there for each method of `scoring.METHODS` (``accuracy_sum``,
+    All metrics are on a scale of 0 to 100, as those of texts. Each stands there for each method of `scoring.METHODS` (``accuracy_sum``,
     ``accuracy_average``, ``accuracy_pmi``) and, without a suffix, for the default one: accuracy,
     macro-F1 where all questions of a task have the same options, expected calibration error, and
     for yes/no questions the area under the precision-recall curve of "yes", over all questions
@@ -179,7 +181,7 @@ def _metric_rows(
 
 
 def _estimates(part: Options, method: str, drawn: Resamples) -> dict[str, np.ndarray]:
-    """Return each metric over the sample and its resamples, shape (1 + resamples,)."""
+    """Return each metric, 0 to 100, over the sample and its resamples, shape (1 + resamples,)."""
     scores = scoring.method_scores(method, part.likelihoods, part.tokens, part.priors)
     if scores is None:
         return {}
@@ -198,7 +200,7 @@ def _estimates(part: Options, method: str, drawn: Resamples) -> dict[str, np.nda
         found["aupr"] = scoring.average_precision(margins, positive, drawn)
         if (by_term := _mean_over_terms(part, margins, positive, drawn)) is not None:
             found["aupr_by_term"] = by_term
-    return found
+    return {name: _SCALE * values for name, values in found.items()}
 
 
 def _mean_over_terms(

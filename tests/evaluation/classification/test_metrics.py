@@ -52,9 +52,9 @@ def test_a_perfect_and_a_clueless_predictor(measure):
     task = "go_molecular_function"
     for metric in ("accuracy", "macro_f1", "aupr", "aupr_by_term"):
         for suffix in ("", "_sum", "_average", "_pmi"):
-            assert found["model", task, metric + suffix]["value"] == 1
-            assert found["clueless", task, metric + suffix]["value"] == 0.5
-    assert found["model", task, "ece"]["value"] < 0.01
+            assert found["model", task, metric + suffix]["value"] == 100
+            assert found["clueless", task, metric + suffix]["value"] == 50
+    assert found["model", task, "ece"]["value"] < 1
     assert found["clueless", task, "ece"]["value"] == 0
     row = found["model", task, "accuracy"]
     assert (row["n"], row["clusters"], row["seeds"], row["stratum"]) == (40, 40, 1, "all")
@@ -76,8 +76,8 @@ def test_terms_that_are_asked_about_a_few_times_are_left_out(measure):
     found = measure(questions, rows)
     # Of the three terms with five of each, all are right; of GO:0 only eight are left, of the
     # rare one four.
-    assert found["model", "go_molecular_function", "aupr_by_term"]["value"] == 1
-    assert found["model", "go_molecular_function", "aupr"]["value"] < 1
+    assert found["model", "go_molecular_function", "aupr_by_term"]["value"] == 100
+    assert found["model", "go_molecular_function", "aupr"]["value"] < 100
     few = measure(questions[:12], rows[:12])
     assert ("model", "go_molecular_function", "aupr_by_term") not in few
 
@@ -89,8 +89,8 @@ def test_methods_differ_where_they_should(measure):
     found = measure([question], [row])
     values = {k[2]: v["value"] for k, v in found.items() if k[2].startswith("accuracy")}
     assert values == {
-        "accuracy": 1.0,
-        "accuracy_pmi": 1.0,
+        "accuracy": 100.0,
+        "accuracy_pmi": 100.0,
         "accuracy_sum": 0.0,
         "accuracy_average": 0.0,
     }
@@ -126,8 +126,8 @@ def test_pairing_needs_no_priors(measure):
         for q in questions
     ]
     found = measure(questions, rows)
-    assert found["model", "pairing", "accuracy"]["value"] == 1
-    assert found["model", "pairing", "accuracy_average"]["value"] == 1
+    assert found["model", "pairing", "accuracy"]["value"] == 100
+    assert found["model", "pairing", "accuracy_average"]["value"] == 100
     assert found["model", "pairing", "accuracy"]["small_sample"]
     # Options differ by question, so that there are no classes.
     assert not any("macro_f1" in metric or "aupr" in metric for _, _, metric in found)
@@ -139,7 +139,7 @@ def test_seeds_are_averaged(measure):
     wrong = [row | {"training_seed": 1, "log_likelihoods": [0.0, -9.0]} for row in right]
     found = measure(questions, right + wrong)
     row = found["model", "go_molecular_function", "accuracy"]
-    assert (row["value"], row["seeds"]) == (0.75, 2)
+    assert (row["value"], row["seeds"]) == (75, 2)
     with pytest.raises(InputError, match="training seeds of model answer other questions"):
         measure(questions, right + wrong[1:])
 
@@ -156,18 +156,18 @@ def test_intervals_are_of_clusters(measure):
     alone = measure(questions, rows, resamples=400)
     together = measure(questions, rows, clusters=clusters, resamples=400)
     key = ("model", "go_molecular_function", "accuracy")
-    assert alone[key]["value"] == together[key]["value"] == pytest.approx(1 / 3)
+    assert alone[key]["value"] == together[key]["value"] == pytest.approx(100 / 3)
     assert (together[key]["clusters"], together[key]["small_sample"]) == (3, True)
-    assert (together[key]["low"], together[key]["high"]) == (0.0, 1.0)
-    assert alone[key]["low"] > 0.15 and alone[key]["high"] < 0.55
+    assert (together[key]["low"], together[key]["high"]) == (0.0, 100.0)
+    assert alone[key]["low"] > 15 and alone[key]["high"] < 55
     one = dict.fromkeys(clusters, "C0")
     assert measure(questions, rows, clusters=one)[key]["low"] is None
     # A plain bootstrap of the same questions agrees.
-    right = np.array([1.0] * 20 + [0.0] * 40)
+    right = np.array([100.0] * 20 + [0.0] * 40)
     means = [right[rng.integers(0, 60, 60)].mean() for _ in range(4000)]
     low, high = np.quantile(means, [0.025, 0.975])
-    assert alone[key]["low"] == pytest.approx(low, abs=0.04)
-    assert alone[key]["high"] == pytest.approx(high, abs=0.04)
+    assert alone[key]["low"] == pytest.approx(low, abs=4)
+    assert alone[key]["high"] == pytest.approx(high, abs=4)
 
 
 def test_a_published_protein_is_its_own_cluster(measure):
@@ -177,9 +177,9 @@ def test_a_published_protein_is_its_own_cluster(measure):
     ]
     rows = [score_row(q, [0.0, -1.0]) for q in questions]
     row = measure(questions, rows)["model", "go_molecular_function", "accuracy"]
-    assert (row["n"], row["clusters"], row["value"]) == (10, 5, 0.5)
+    assert (row["n"], row["clusters"], row["value"]) == (10, 5, 50)
     # Each protein is asked for a yes and a no, so that every resample is half right.
-    assert (row["low"], row["high"]) == (0.5, 0.5)
+    assert (row["low"], row["high"]) == (50, 50)
 
 
 def test_same_bytes_again(tmp_path, measure):

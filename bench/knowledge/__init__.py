@@ -1,0 +1,1 @@
+"""What a choice in the knowledge graph is worth to a model."""
