@@ -1,7 +1,4 @@
-"""Figures of a run: each as PNG, as SVG, and as a CSV of exactly what is drawn.
-
-The files hold no dates and no random ids, so that equal results give equal bytes.
-"""
+"""Figures of losses, metrics and the split."""
 
 import csv
 import math
@@ -13,11 +10,11 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from protscribe.atomic import atomic_path
 from protscribe.errors import InputError
 from protscribe.evaluation.bootstrap import MIN_CLUSTERS
 from protscribe.evaluation.examples import SEQUENCE_CONDITION
 from protscribe.evaluation.runs import ALL_STRATUM
+from protscribe.report.drawing import COLOURS, STYLE, save_figure
 from protscribe.tables import read_table
 
 HEADLINE = {
@@ -35,17 +32,6 @@ FOLD_ORDER = (
     "test_low_homology",
     "test_temporal",
 )
-
-# Okabe and Ito's colours, which colour-blind readers can tell apart.
-_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#999999")
-_STYLE = {
-    "svg.hashsalt": "protscribe",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "legend.frameon": False,
-}
 
 
 def plot_losses(losses: Mapping[str, Path], stem: Path) -> None:
@@ -66,12 +52,12 @@ def plot_losses(losses: Mapping[str, Path], stem: Path) -> None:
     rows = [row for label, path in losses.items() for row in _read_losses(label, path)]
     width = min(2, max(1, len(losses)))
     height = max(1, math.ceil(len(losses) / width))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.2 * width, 2.7 * height), layout="constrained")
         axes = figure.subplots(height, width, squeeze=False).ravel()
         for axis, label in zip(axes, losses, strict=False):
             splits = sorted({row["split"] for row in rows if row["training"] == label})
-            for colour, split in zip(_COLOURS, splits, strict=False):
+            for colour, split in zip(COLOURS, splits, strict=False):
                 points = [
                     (row["step"], row["loss"])
                     for row in rows
@@ -85,7 +71,7 @@ def plot_losses(losses: Mapping[str, Path], stem: Path) -> None:
             axis.legend()
         for axis in axes[len(losses) :]:
             axis.set_axis_off()
-        _save(figure, stem, ["training", "step", "split", "loss"], rows)
+        save_figure(figure, stem, ["training", "step", "split", "loss"], rows)
 
 
 def plot_metrics(metrics: Path, stem: Path) -> None:
@@ -114,7 +100,7 @@ def plot_metrics(metrics: Path, stem: Path) -> None:
         raise InputError(f"{metrics}: holds none of {', '.join(HEADLINE)}; score again")
     groups = sorted({(row["task"], row["fold"]) for row in rows}, key=group_order)
     predictors = systems_first(rows)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         size = (2.3 * len(HEADLINE) + 1.4, (0.3 * len(predictors) + 0.9) * len(groups))
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(len(groups), len(HEADLINE), squeeze=False, sharex="col", sharey=True)
@@ -127,7 +113,7 @@ def plot_metrics(metrics: Path, stem: Path) -> None:
             note = f"\n(under {MIN_CLUSTERS} clusters)" if few else ""
             line[0].set_ylabel(_fold_title(*group, len({task for task, _ in groups}) > 1) + note)
         columns = ["predictor", "task", "fold", "metric", "value", "low", "high", "n", "clusters"]
-        _save(figure, stem, columns, rows)
+        save_figure(figure, stem, columns, rows)
 
 
 def plot_split(split: Path, stem: Path) -> None:
@@ -157,7 +143,7 @@ def plot_split(split: Path, stem: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"panel": "size", "fold": fold, "identity": None, "proteins": count} for fold, count in bars
     ]
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.4, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         drawn = left.barh([_fold_title("", fold) for fold, _ in bars], [n for _, n in bars])
@@ -165,7 +151,7 @@ def plot_split(split: Path, stem: Path) -> None:
         left.invert_yaxis()
         left.set(title="proteins in each fold", xlabel="proteins")
         left.margins(x=0.15)
-        for colour, fold in zip(_COLOURS, [f for f in folds if f != "train"], strict=False):
+        for colour, fold in zip(COLOURS, [f for f in folds if f != "train"], strict=False):
             # A protein without any hit counts as 0% identical.
             nearest = sorted(
                 100 * (row["max_train_identity"] or 0.0) for row in proteins if row["fold"] == fold
@@ -190,7 +176,7 @@ def plot_split(split: Path, stem: Path) -> None:
         )
         if right.get_legend_handles_labels()[0]:
             right.legend()
-        _save(figure, stem, ["panel", "fold", "identity", "proteins"], rows)
+        save_figure(figure, stem, ["panel", "fold", "identity", "proteins"], rows)
 
 
 def systems_first(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -248,7 +234,7 @@ def _bars(
             named = row["predictor"] == predictor and row["metric"] == metric
             if not named or _group(row) != group or row["value"] is None:
                 continue
-            colour = _COLOURS[position % len(_COLOURS)]
+            colour = COLOURS[position % len(COLOURS)]
             axis.barh(position, row["value"], height=0.7, color=colour)
             if row["low"] is not None:
                 axis.plot([row["low"], row["high"]], [position] * 2, color="black", lw=1)
@@ -263,21 +249,3 @@ def _group(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _fold_title(task: str, fold: str, with_task: bool = False) -> str:
     return f"{words(task)}:\n{words(fold)}" if with_task else words(fold)
-
-
-def _save(
-    figure: Figure, stem: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]
-) -> None:
-    with atomic_path(stem.with_name(f"{stem.name}.png")) as partial:
-        figure.savefig(partial, dpi=150, metadata={"Software": None})
-    with atomic_path(stem.with_name(f"{stem.name}.svg")) as partial:
-        figure.savefig(partial, metadata={"Date": None, "Creator": None})
-    with (
-        atomic_path(stem.with_name(f"{stem.name}.csv")) as partial,
-        partial.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            cells = [row[column] for column in columns]
-            writer.writerow([f"{c:.6g}" if isinstance(c, float) else c for c in cells])
