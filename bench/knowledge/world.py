@@ -1,7 +1,6 @@
 """A small world in which motifs decide annotations, and nothing is as common as anything else."""
 
 import random
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,7 +79,7 @@ def make_world(seed: int, terms: int, training: int, validation: int) -> World:
     while sum(wanted.values()):
         fold = rng.choices(list(wanted), weights=list(wanted.values()))[0]
         own = _family_terms(rng, terms)
-        ancestor = _layout(rng, own)
+        ancestor = _ancestor(rng, own, motifs)
         size = min(int(rng.paretovariate(1.1)), LARGEST_FAMILY, wanted[fold])
         for _ in range(size):
             kept = frozenset(t for t in own if rng.random() >= LOST) or frozenset(own[:1])
@@ -94,8 +93,7 @@ def make_world(seed: int, terms: int, training: int, validation: int) -> World:
 
 def write_world(folder: Path, world: World) -> None:
     """Write the tables that the knowledge corpus and both stages of training read."""
-    proteins, edges = [], []
-    triples, documents, split = [], [], []
+    proteins, split, documents, triples = [], [], [], []
     for protein in world.proteins:
         base = {"accession": protein.accession, "fold": protein.fold}
         proteins.append(_row("proteins", accession=protein.accession, sequence=protein.sequence))
@@ -116,7 +114,7 @@ def write_world(folder: Path, world: World) -> None:
         "pretraining": documents,
         "knowledge_triples": triples,
         "knowledge_annotations": annotations,
-        "knowledge_edges": edges,
+        "knowledge_edges": [],
         "knowledge_chains": [],
     }
     for name, rows in tables.items():
@@ -223,21 +221,22 @@ def _family_terms(rng: random.Random, terms: int) -> list[int]:
             return own
 
 
-def _layout(rng: random.Random, own: list[int]) -> list[str | int]:
-    """Return an ancestor: residues, and in the place of each motif its term."""
-    pieces: list[str | int] = list(rng.choices(RESIDUES, k=rng.randint(30, 40)))
-    for place, term in zip(
-        sorted(rng.sample(range(1, len(pieces)), len(own)), reverse=True), own, strict=True
-    ):
-        pieces.insert(place, term)
-    return pieces
+def _ancestor(rng: random.Random, own: list[int], motifs: list[str]) -> list[str | int]:
+    """Return residues and, in the place of each motif, its term; no motif stands there by chance."""
+    while True:
+        pieces: list[str | int] = list(rng.choices(RESIDUES, k=rng.randint(30, 40)))
+        places = sorted(rng.sample(range(len(pieces)), len(own)), reverse=True)
+        for place, term in zip(places, own, strict=True):
+            pieces.insert(place, term)
+        whole = "".join(piece if isinstance(piece, str) else motifs[piece] for piece in pieces)
+        if _is_right(whole, frozenset(own), motifs):
+            return pieces
 
 
 def _member(
     rng: random.Random, ancestor: list[str | int], kept: frozenset[int], motifs: list[str]
 ) -> str:
     """Return a descendant with the motifs of the terms it kept, once each, and no other motif."""
-    wanted = Counter({motif: int(term in kept) for term, motif in enumerate(motifs)})
     while True:
         letters = ["M"]
         for piece in ancestor:
@@ -247,6 +246,10 @@ def _member(
                 letters.append(motifs[piece])
             else:
                 letters += rng.choices(RESIDUES, k=MOTIF)
-        sequence = "".join(letters)
-        if all(sequence.count(motif) == count for motif, count in wanted.items()):
+        if _is_right(sequence := "".join(letters), kept, motifs):
             return sequence
+
+
+def _is_right(sequence: str, terms: frozenset[int], motifs: list[str]) -> bool:
+    """Return whether a sequence has the motifs of its terms once each, and no other."""
+    return all(sequence.count(motif) == (t in terms) for t, motif in enumerate(motifs))

@@ -15,20 +15,35 @@ from tiny_runs import differing, planned, result_files, run, write_settings
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
-AFTER_TUNE = {"tune", "predict", "score_predictions", "collect_metrics"}
+CLASSIFIED = {"rank_options", "score_classification", "collect_metrics"}
+DESIGNED = {"design_proteins", "score_designs"}
+AFTER_TUNE = {"tune", "predict", "score_predictions", *CLASSIFIED}
 BASELINES = {"nearest_neighbour", "most_frequent", "language_model_tiny_llama"}
+FLOORS = {"majority", "blind_prior", "homology", "embedding_knn"}
+SYSTEMS = {"prot2text_v2", "protein2text", "instructprotein"}
+# The corpora that each system is tested on; baselines answer all of them.
+TESTED = {
+    "prot2text_v2": ["descriptions"],
+    "protein2text": ["descriptions", "qa"],
+    "instructprotein": ["descriptions", "knowledge"],
+}
 PAGES = {"plot_results", "write_report", "record_provenance"}
 
 
 def test_results_are_whole(finished):
     results = finished.folder / "results"
     metrics = read_table(results / "metrics.parquet", "metrics").to_pandas()
-    assert set(metrics.predictor) == {"prot2text_v2", "protein2text", *BASELINES}
-    assert set(metrics.task) == {"answer", "describe"}
+    assert set(metrics.predictor) == SYSTEMS | BASELINES | FLOORS
+    questions = {"location_10", "pairing"}
+    assert set(metrics.task) == {"answer", "describe", "annotate", "verify"} | questions
+    ranked = metrics[metrics.task == "location_10"]
+    assert set(ranked.predictor) == SYSTEMS | FLOORS | {"language_model_tiny_llama"}
+    assert "accuracy" in set(ranked.metric)
     assert set(metrics.fold) == {"test_in_distribution", "test_low_homology"}
-    assert (metrics.low <= metrics.value + 1e-9).all()
-    assert (metrics.value <= metrics.high + 1e-9).all()
-    untuned = metrics.predictor == "language_model_tiny_llama"
+    sure = metrics[metrics.low.notna()]
+    assert (sure.low <= sure.value + 1e-9).all()
+    assert (sure.value <= sure.high + 1e-9).all()
+    untuned = metrics.predictor.isin({"language_model_tiny_llama", *FLOORS})
     assert (metrics.training_examples[~untuned] > 0).all() and (metrics.n > 0).all()
     assert (metrics.training_examples[untuned] == 0).all()
     lines = (results / "metrics.tsv").read_text().splitlines()
@@ -41,23 +56,53 @@ def test_results_are_whole(finished):
 
 def test_every_test_question_has_one_prediction_per_predictor(finished):
     results = finished.folder / "results"
-    corpora = {name: results / "corpora" / f"{name}.parquet" for name in ("descriptions", "qa")}
+    names = ("descriptions", "qa", "knowledge")
+    corpora = {name: results / "corpora" / f"{name}.parquet" for name in names}
     tests = {
         name: sorted(
             row["id"]
             for row in read_table(path, "conversations").to_pylist()
-            if row["fold"].startswith("test_")
+            # Whoever asks for a protein gets a design, not a prediction.
+            if row["fold"].startswith("test_") and row["task"] != "design"
         )
         for name, path in corpora.items()
     }
     assert all(tests.values())
     for path in (results / "predictions").glob("*.parquet"):
         rows = read_table(path, "predictions").to_pylist()
-        asked = ["descriptions"] if path.stem == "prot2text_v2" else ["descriptions", "qa"]
+        asked = TESTED.get(path.stem, list(names))
         wanted = sorted(name for corpus in asked for name in tests[corpus])
         assert sorted(row["id"] for row in rows if row["condition"] == "sequence") == wanted
         others = {row["condition"] for row in rows} - {"sequence"}
-        assert others == ({"shuffled", "blind"} if path.stem == "protein2text" else set())
+        controls = {"protein2text": {"shuffled", "blind"}, "instructprotein": {"shuffled"}}
+        assert others == controls.get(path.stem, set())
+
+
+def test_designs_and_what_they_are_compared_with(finished):
+    design = finished.folder / "results" / "design"
+    designs = read_table(design / "instructprotein.parquet", "designs").to_pylist()
+    assert len(designs) == 4
+    assert (design / "instructprotein.fasta").read_text().count(">") == len(designs)
+    scores = read_table(design / "scores.parquet", "design_scores").to_pylist()
+    predictors = {row["predictor"] for row in scores}
+    assert {"instructprotein", "instructprotein:shuffled", "natural"} <= predictors
+    assert len((design / "scores.tsv").read_text().splitlines()) == len(scores) + 1
+
+
+def test_no_test_protein_is_in_what_is_trained_on(finished):
+    results = finished.folder / "results"
+    audit = read_json(results / "corpora" / "audit.json")
+    assert audit
+    folds = {
+        row["accession"]: row["fold"]
+        for row in read_table(results / "split" / "split.parquet", "split").to_pylist()
+    }
+    for corpus in ("sequences", "literature"):
+        rows = read_table(results / "corpora" / f"{corpus}.parquet", "pretraining").to_pylist()
+        assert {row["fold"] for row in rows} == {"train", "validation"}
+        assert all(folds[r["accession"]] == r["fold"] for r in rows if r["accession"])
+    sampled = read_table(results / "knowledge" / "sampled.parquet", "sampled_triples").to_pylist()
+    assert {folds[row["accession"]] for row in sampled} == {"train"}
 
 
 def test_writers_are_told_apart_and_their_dropped_pairs_are_listed(finished):
@@ -118,9 +163,20 @@ def test_two_runs_give_identical_files(finished, tmp_path):
         (
             "compute.predict_batch_tokens",
             2000,
-            {"predict", "predict_language_model", "score_predictions", "collect_metrics"} | PAGES,
+            {"predict", "predict_language_model", "score_predictions"}
+            | {"rank_options_language_model", *CLASSIFIED, *DESIGNED, *PAGES},
         ),
-        ("evaluation.resamples", 300, {"collect_metrics"} | PAGES),
+        (
+            "evaluation.resamples",
+            300,
+            {"collect_metrics", "score_classification", "score_designs"} | PAGES,
+        ),
+        (
+            "systems.instructprotein.design.temperature",
+            0.5,
+            {"design_proteins", "score_designs", "write_report", "record_provenance"},
+        ),
+        ("design.evaluation.neighbours", 3, {"score_designs", "write_report", "record_provenance"}),
         ("note", "Hello", {"write_report", "record_provenance"}),
     ],
 )
@@ -154,12 +210,15 @@ def test_code_re_runs_what_uses_it_and_a_comment_nothing(copy, tmp_path):
     intervals.write_text(intervals.read_text() + "\nADDED = 1\n")
     rules = planned(copy.folder, copy.config, house=house)
     assert "collect_metrics" in rules
-    assert rules <= {"collect_metrics", "plot_results", "write_report", "score_predictions"}
+    assert rules <= {
+        *("collect_metrics", "plot_results", "write_report", "score_predictions"),
+        *("score_classification", "score_designs"),
+    }
 
 
 def test_force_re_runs_a_rule_and_what_follows(copy):
     rules = planned(copy.folder, copy.config, "--forcerun", "tune")
-    assert rules == AFTER_TUNE | PAGES - {"record_provenance"}
+    assert rules == AFTER_TUNE | DESIGNED | PAGES - {"record_provenance"}
     assert planned(copy.folder, copy.config, "audit_split", "--force") == {"audit_split"}
 
 
@@ -175,6 +234,13 @@ def test_another_configuration_touches_nothing(copy, tmp_path):
     assert planned(copy.folder, copy.config) == set()
 
 
-@pytest.mark.parametrize("target", ["data", "split", "corpora", "embeddings", "tuned", "scored"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("data", "split", "corpora", "embeddings", "aligned", "tuned"),
+        *("predicted", "classified", "designed", "scored"),
+        "score_classification",
+    ],
+)
 def test_each_stage_has_a_target(copy, target):
     assert planned(copy.folder, copy.config, target) == set()

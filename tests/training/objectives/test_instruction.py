@@ -8,6 +8,7 @@ from protscribe.errors import InputError
 from protscribe.models.checkpoint import connector_weights, load_captioner, save_weights
 from protscribe.models.connectors import build_connector
 from protscribe.models.published.prompts import Prot2TextV2Prompts
+from protscribe.models.sampling import Sampler
 from protscribe.prompts import IGNORED_LABEL, PLACEHOLDER_ID, PROTEIN_MARKER
 from protscribe.tables import read_table, write_table
 from protscribe.training.objectives.instruction import InstructionObjective
@@ -251,3 +252,44 @@ def test_what_is_written_loads_again(house, tmp_path):
         assert torch.equal(tensor, best[f"connector.{name}"])
         assert torch.equal(last[f"connector.{name}"], trained[f"connector.{name}"])
     assert facts["training"]["examples"] == 14
+
+
+def test_an_encoder_on_one_side_and_residues_on_the_other(house, tmp_path):
+    """One model that reads proteins through a connector and writes them residue by residue."""
+    rows = read_table(house.conversations, "conversations").to_pylist()
+    for row in rows[1::2]:
+        row["task"] = "design"
+        row["turns"] = [
+            {"role": "user", "content": "Design one."},
+            {"role": "assistant", "content": f"Here:\n{PROTEIN_MARKER}"},
+        ]
+    path = tmp_path / "both.parquet"
+    write_table(path, "conversations", rows)
+    system = tiny_system(directions=["describe", "design"]) | {"residues": {"max_residues": 30}}
+    write_connector(house, "hybrid", system)
+    job = house.job("tune", "hybrid", system)
+    inputs = job.inputs | {
+        "conversations": [str(path)],
+        "proteins": str(house.root / "proteins.parquet"),
+    }
+    objective = InstructionObjective(house.job("tune", "hybrid", system, inputs=inputs), "cpu")
+    residues = objective.builder.residues
+    for accession, example in zip(objective.accessions, objective.examples, strict=True):
+        read = PLACEHOLDER_ID in example.input_ids
+        written = [i for i in example.input_ids if residues.holds(i)]
+        assert read != bool(written), accession
+    objective.loss_sum(objective.plan(0)[0]).backward()
+    gradients = {n for n, p in objective.module.named_parameters() if p.grad is not None}
+    assert {name.split(".")[0] for name in gradients} == {
+        *("language_model", "connector", "residues")
+    }
+    trained = {n: p.detach() for n, p in objective.module.named_parameters() if p.requires_grad}
+    objective.write(tmp_path, trained, trained, {"examples": 14, "steps": 1})
+    loaded, builder, _ = load_captioner(tmp_path / "model", house.language_model)
+    assert loaded.connector is not None and loaded.residues is not None
+    prompt = builder.opened([{"role": "user", "content": "Design one."}], "Here:\n")
+    sampler = Sampler(
+        torch.tensor(residues.encode("ACDEF")[1:-1]), residues.close_id, max_residues=5
+    )
+    (design,) = loaded.design([prompt], None, sampler, [torch.Generator().manual_seed(0)])
+    assert set(builder.residues.decode(design.residues)) <= set("ACDEF")

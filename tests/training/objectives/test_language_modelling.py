@@ -280,3 +280,22 @@ def test_one_direction_alone_and_loss_on_all(house, pretrained):
         assert ours.input_ids == theirs.input_ids
         assert theirs.labels == theirs.input_ids
         assert ours.label_count < theirs.label_count
+
+
+@pytest.mark.slow
+def test_the_whole_language_model_can_be_trained_in_both_stages(house):
+    settings = system({"lora": None, "max_steps": 3}, lora=None, max_steps=2)
+    run_training(job(house, "align", "full", settings), processes=1, device="cpu")
+    aligned, _ = read_tensors(house / "full" / "align" / "weights.safetensors")
+    assert {name.split(".")[0] for name in aligned} == {"residues", "language_model"}
+    objective = InstructionObjective(job(house, "tune", "full", settings), "cpu")
+    own = dict(objective.module.language_model.named_parameters())
+    for name, tensor in aligned.items():
+        if name.startswith("language_model."):
+            assert torch.equal(own[name.removeprefix("language_model.")], tensor), name
+    assert all(parameter.requires_grad for parameter in own.values())
+    run_training(job(house, "tune", "full", settings), processes=1, device="cpu")
+    captioner, _, facts = load_captioner(house / "full" / "model", house / "language_model")
+    assert facts["lora"] is None
+    changed = captioner.causal_model.get_input_embeddings().weight
+    assert not torch.equal(changed, aligned["language_model.model.embed_tokens.weight"])
