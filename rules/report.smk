@@ -6,11 +6,23 @@ LOSSES = collect(
     training_seed=SEEDS,
     stage=["align", "tune"],
 )
+# Other systems' summaries hold no perplexity.
+SUMMARIES = collect(
+    "<results>/systems/{system}/{training_seed}/{stage}/summary.json",
+    system=PRETRAINED,
+    training_seed=SEEDS,
+    stage=["align", "tune"],
+)
 FIGURES = collect(
     "<results>/figures/{figure}.{suffix}",
-    figure=["losses", "metrics", "split"],
+    figure=["losses", "metrics", "split", *(["knowledge"] if KNOWLEDGE_FILES else [])],
     suffix=["png", "svg", "csv"],
 )
+DESIGN_TABLES = collect(
+    "<results>/design/{table}.parquet",
+    table=["scores", "requests"] if DESIGNED else [],
+)
+TEMPLATES = sorted((HOUSE / "report").glob("*.html.j2"))
 
 
 rule plot_results:
@@ -18,6 +30,7 @@ rule plot_results:
         losses=LOSSES,
         metrics="<results>/metrics.parquet",
         split="<results>/split/split.parquet",
+        degrees=["<results>/knowledge/degrees.tsv"] if KNOWLEDGE_FILES else [],
     output:
         FIGURES,
     log:
@@ -32,7 +45,7 @@ rule plot_results:
     params:
         code=code_of("plot_results"),
     message:
-        "Plotting losses, metrics and the split"
+        "Plotting losses, metrics, the split and what is known"
     script:
         "../workflow_scripts/plot_results.py"
 
@@ -71,6 +84,10 @@ rule write_report:
         rejects=collect("<results>/rejects/{rule}.parquet", rule=REJECTS),
         provenance="<results>/provenance.json",
         statistics=[name for name in QA_FILES if name.endswith("statistics.json")],
+        knowledge=KNOWLEDGE_FILES,
+        designed=DESIGN_TABLES,
+        designs=DESIGNS,
+        summaries=SUMMARIES,
         figures=FIGURES,
     output:
         page="<results>/report.html",
@@ -86,7 +103,7 @@ rule write_report:
     params:
         title=SETTINGS["name"],
         note=SETTINGS["note"],
-        template=sha256_file(HOUSE / "report" / "page.html.j2"),
+        templates=[sha256_file(path) for path in TEMPLATES],
         code=code_of("write_report"),
     message:
         "Writing the results page"

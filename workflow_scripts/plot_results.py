@@ -1,8 +1,9 @@
-"""Plot losses, metrics and the split."""
+"""Plot losses, metrics, the split and the knowledge graph."""
 
 from pathlib import Path
 
 from protscribe.errors import script_log
+from protscribe.report.degree_plot import plot_degrees
 from protscribe.report.plots import plot_losses, plot_metrics, plot_split
 
 with script_log(snakemake.log[0]):
@@ -12,3 +13,6 @@ with script_log(snakemake.log[0]):
     plot_losses(losses, figures / "losses")
     plot_metrics(Path(snakemake.input.metrics), figures / "metrics")
     plot_split(Path(snakemake.input.split), figures / "split")
+    # Only runs with a knowledge graph have one of these.
+    for path in snakemake.input.degrees:
+        plot_degrees(Path(path), figures / "knowledge")

@@ -58,7 +58,7 @@ from protscribe.training.engine import Trainer
 from protscribe.training.launch import TrainingJob
 from protscribe.training.objectives import build_objective
 
-TERMS, TRAINING, VALIDATION = 24, 500, 400
+TERMS, TRAINING, VALIDATION = 20, 800, 600
 MAX_RESIDUES = 80
 EMBEDDING = {
     "dim": 64,
@@ -77,8 +77,8 @@ INSTRUCTIONS = {
     "wording": "own",
 }
 LORA = {"rank": 8, "alpha": 16, "dropout": 0.0, "targets": "all-linear"}
-SCHEDULE = {
-    "lora": LORA,
+SCHEDULE: dict[str, Any] = {
+    "lora": None,
     "batch_tokens": 2048,
     "batches_per_step": 1,
     "weight_decay": 0.1,

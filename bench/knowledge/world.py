@@ -15,10 +15,11 @@ from protscribe.corpora.knowledge import wording
 from protscribe.schemas import TABLES
 from protscribe.tables import write_table
 
-RESIDUES = "ACDEFGHIKLMNPQRSTVWY"
+BACKGROUND, TELLING = "ADEGIKLNPQRSTV", "CFHMWY"
+"""Residues that say nothing, and those that motifs are made of."""
 KIND = "keyword"
-MOTIF = 3
-"""Residues of a motif; their order counts, for another motif may have the same ones."""
+MOTIF = 2
+"""Residues of a motif. Their order counts, since another motif has the same ones reversed."""
 COMMONEST, RAREST = 0.6, 0.025
 """Least frequency of the commonest term among families, and least frequency of any."""
 LARGEST_FAMILY = 40
@@ -80,7 +81,7 @@ def make_world(seed: int, terms: int, training: int, validation: int) -> World:
         fold = rng.choices(list(wanted), weights=list(wanted.values()))[0]
         own = _family_terms(rng, terms)
         ancestor = _ancestor(rng, own, motifs)
-        size = min(int(rng.paretovariate(1.1)), LARGEST_FAMILY, wanted[fold])
+        size = min(int(rng.paretovariate(1.3)), LARGEST_FAMILY, wanted[fold])
         for _ in range(size):
             kept = frozenset(t for t in own if rng.random() >= LOST) or frozenset(own[:1])
             sequence = _member(rng, ancestor, kept, motifs)
@@ -208,7 +209,7 @@ def _names(rng: random.Random, count: int) -> list[str]:
 def _motifs(rng: random.Random, count: int) -> list[str]:
     found: dict[str, None] = {}
     while len(found) < count:
-        found["".join(rng.sample(RESIDUES, MOTIF))] = None
+        found["".join(rng.sample(TELLING, MOTIF))] = None
     return list(found)
 
 
@@ -224,7 +225,7 @@ def _family_terms(rng: random.Random, terms: int) -> list[int]:
 def _ancestor(rng: random.Random, own: list[int], motifs: list[str]) -> list[str | int]:
     """Return residues and, in the place of each motif, its term; no motif stands there by chance."""
     while True:
-        pieces: list[str | int] = list(rng.choices(RESIDUES, k=rng.randint(30, 40)))
+        pieces: list[str | int] = list(rng.choices(BACKGROUND, k=rng.randint(30, 40)))
         places = sorted(rng.sample(range(len(pieces)), len(own)), reverse=True)
         for place, term in zip(places, own, strict=True):
             pieces.insert(place, term)
@@ -238,14 +239,14 @@ def _member(
 ) -> str:
     """Return a descendant with the motifs of the terms it kept, once each, and no other motif."""
     while True:
-        letters = ["M"]
+        letters = []
         for piece in ancestor:
             if isinstance(piece, str):
-                letters.append(rng.choice(RESIDUES) if rng.random() < CHANGED else piece)
+                letters.append(rng.choice(BACKGROUND) if rng.random() < CHANGED else piece)
             elif piece in kept:
                 letters.append(motifs[piece])
             else:
-                letters += rng.choices(RESIDUES, k=MOTIF)
+                letters += rng.choices(BACKGROUND, k=MOTIF)
         if _is_right(sequence := "".join(letters), kept, motifs):
             return sequence
 

@@ -74,7 +74,7 @@ class PromptBuilder:
         if not getattr(tokenizer, "chat_template", None):
             raise InputError(
                 f"{tokenizer.name_or_path}: the tokenizer has no chat template; "
-                "choose an instruction-tuned language model"
+                "choose an instruction-tuned language model, or prompt.format instruction"
             )
         if tokenizer.eos_token_id is None:
             raise InputError(f"{tokenizer.name_or_path}: the tokenizer has no end-of-turn token")

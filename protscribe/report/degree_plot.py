@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from protscribe.errors import InputError
@@ -61,16 +62,23 @@ def plot_degrees(degrees: Path, stem: Path) -> None:
         save_figure(figure, stem, _COLUMNS, rows)
 
 
-def _mark(axis: Any, points: Sequence[tuple[int, int]], number: int, relation: str) -> None:
+def look(number: int) -> tuple[str, str]:
+    """Return the colour and the mark of a relation, by its place among all."""
+    return COLOURS[number % len(COLOURS)], _MARKS[number // len(COLOURS) % len(_MARKS)]
+
+
+def _mark(axis: Axes, points: Sequence[tuple[int, int]], number: int, relation: str) -> None:
+    colour, mark = look(number)
     # Drawn without points too, so that both panels name all relations in the same colours.
     axis.plot(
         [degree for degree, _ in points],
         [count for _, count in points],
-        color=COLOURS[number % len(COLOURS)],
-        marker=_MARKS[number // len(COLOURS) % len(_MARKS)],
+        color=colour,
+        marker=mark,
         ms=4,
-        lw=0.6,
-        alpha=0.8,
+        # A line would pass over degrees that none has.
+        lw=0,
+        alpha=0.7,
         label=words(relation),
     )
 

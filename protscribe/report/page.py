@@ -18,6 +18,7 @@ from protscribe.report.perplexity import perplexity_section
 from protscribe.report.plots import words
 from protscribe.report.results import (
     OPTION_COLUMNS,
+    PUBLISHED_PREFIX,
     TEXT_COLUMNS,
     floors_present,
     result_tables,
@@ -106,6 +107,7 @@ def write_report(
         classified=result_tables(rows, OPTION_COLUMNS),
         classified_signatures=signatures(rows, OPTION_COLUMNS),
         floors=floors_present(rows),
+        published=any(row["task"].startswith(PUBLISHED_PREFIX) for row in rows),
         designs=design_section(designs) if designs else None,
         perplexity=perplexity_section(summaries),
         min_clusters=MIN_CLUSTERS,

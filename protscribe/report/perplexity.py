@@ -91,7 +91,8 @@ def _told(
     """Say in a sentence whether plain text became harder to predict; None if nobody knows."""
     before = stages.get("before", {}).get("perplexity")
     changes = {
-        after: stages[stage]["perplexity"] / before - 1
+        # Rounded, so that a rise of a tenth is not more than one.
+        after: round(stages[stage]["perplexity"] / before - 1, 6)
         for stage, after in _AFTER.items()
         if before and stages.get(stage, {}).get("perplexity")
     }

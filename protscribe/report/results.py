@@ -37,12 +37,15 @@ OPTION_COLUMNS = {
 """Metrics of chosen options that the page shows, with their titles."""
 
 FLOORS = {
-    "majority": "the commonest class in training",
+    "majority": "the commonest class in training, a guess where options are asked evenly",
     "blind_prior": "how common each option is in training",
     "homology": "votes of the MMseqs2 hits among training proteins",
     "embedding_knn": "votes of the training proteins with the nearest embeddings",
 }
 """What a system has to beat where options are given, and what each is."""
+
+PUBLISHED_PREFIX = "published_"
+"""Begins the name of a task whose questions were published by others."""
 
 # A system's answer to the sequence stands above those to the same question with less to go on.
 _CONDITIONS = (SEQUENCE_CONDITION, "shuffled", "blind")

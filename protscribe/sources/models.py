@@ -189,9 +189,8 @@ def _describe(folder: Path, kind: str) -> tuple[dict[str, Any], set[str]]:
         if not (folder / "vocab.txt").is_file():
             raise InputError("the encoder has no vocab.txt")
     else:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        if kind == "language_model" and not tokenizer.chat_template:
-            raise InputError("the tokenizer has no chat template; take an instruction-tuned model")
+        # Without one, the model cannot be used; a chat template is a matter of its prompts.
+        transformers.AutoTokenizer.from_pretrained(folder)
     # On the meta device no weight is read, only the names and shapes are compared.
     model, unused = _load(kind, folder, device_map="meta")
     facts = {

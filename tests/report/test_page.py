@@ -1,105 +1,14 @@
 import re
-from html.parser import HTMLParser
 
 import pytest
 
-from helpers_evaluation import fill
 from helpers_pairs import pair
+from helpers_report import SCRIPT, render
 from protscribe.atomic import sha256_file, write_json
 from protscribe.corpora.qa.statistics import corpus_statistics
 from protscribe.errors import InputError
-from protscribe.report.page import reject_summary, result_tables, write_report
+from protscribe.report.page import reject_summary
 from protscribe.tables import write_table
-
-VOID = {"meta", "link", "img", "br"}
-
-
-class Checker(HTMLParser):
-    """Collects text and addresses and checks that every tag is closed."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.addresses, self.text = [], [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.addresses += [value for key, value in attrs if key in ("src", "href", "action")]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if not self.open or self.open[-1] not in ("style", "title"):
-            self.text += data.split()
-
-
-def metric_row(predictor, metric, value, **more):
-    row = {
-        "predictor": predictor,
-        "task": "describe",
-        "fold": "test_low_homology",
-        "condition": "sequence",
-        "stratum": "all",
-        "metric": metric,
-        "value": value,
-        "low": None if value is None else value - 1.5,
-        "high": None if value is None else value + 2.5,
-        "n": 9,
-        "clusters": 8,
-        "seeds": 1,
-        "small_sample": True,
-        "training_examples": 120,
-        "training_steps": 0 if predictor == "nearest_neighbour" else 45,
-        "signature": f"{metric}|v1",
-    }
-    return fill("metrics", row | more)
-
-
-METRICS = [
-    metric_row("prot2text_v2", "bleu_4", 3.25),
-    metric_row("prot2text_v2", "bleu_4_minus_nearest_neighbour", -9.5),
-    metric_row("nearest_neighbour", "bleu_4", 12.75),
-    metric_row("prot2text_v2", "rouge_l", None),
-    metric_row("nearest_neighbour", "rouge_l", 20.0, low=None, high=None),
-    metric_row("nearest_neighbour", "bleu_4", 40.0, fold="test_in_distribution"),
-]
-
-
-@pytest.fixture
-def inputs(tmp_path):
-    write_table(tmp_path / "metrics.parquet", "metrics", METRICS)
-    write_json(
-        tmp_path / "audit.json",
-        {"violations": [], "criterion": {"min_identity": 0.3}, "folds": {"train": 190}},
-    )
-    (tmp_path / "losses.png").write_bytes(b"\x89PNG\r\n\x1a\n....")
-    write_json(
-        tmp_path / "provenance.json",
-        {"licences": {"entries": "CC BY 4.0"}, "versions": {"torch": "2"}, "seeds": {"seed": 0}},
-    )
-    rejects = [
-        {"stage": "parse_entries", "key": f"Q{i}", "reason": "no function", "detail": None}
-        for i in range(25)
-    ]
-    write_table(tmp_path / "rejects.parquet", "rejects", rejects)
-    return [
-        tmp_path / "metrics.parquet",
-        tmp_path / "audit.json",
-        [tmp_path / "losses.png"],
-        tmp_path / "provenance.json",
-        [tmp_path / "rejects.parquet"],
-        tmp_path / "report.html",
-    ]
-
-
-def render(inputs, title="a run", note="This is a demonstration.", statistics=None):
-    write_report(*inputs, title=title, note=note, statistics=statistics)
-    html = inputs[-1].read_text(encoding="utf-8")
-    checker = Checker()
-    checker.feed(html)
-    assert not checker.open
-    return html, checker
 
 
 def test_the_page_is_whole_and_needs_nothing_else(inputs):
@@ -157,19 +66,6 @@ def test_missing_or_foreign_figures_are_errors(inputs, tmp_path):
     assert not inputs[-1].exists()
 
 
-def test_tables_stand_in_the_order_of_folds_and_systems():
-    tables = result_tables(METRICS)
-    assert [table["heading"].split(" · ")[0] for table in tables] == [
-        "test in distribution",
-        "test low homology",
-    ]
-    assert [line["predictor"] for line in tables[1]["lines"]] == [
-        "prot2text_v2",
-        "nearest_neighbour",
-    ]
-    assert tables[1]["titles"] == ["BLEU-4", "ROUGE-L"]
-
-
 def test_rejects_are_counted_by_reason():
     rows = [
         {"stage": "parse", "key": key, "reason": reason, "detail": None}
@@ -192,75 +88,6 @@ def test_rejects_show_the_first_different_details():
     assert found["examples"] == ["P0: 4 residues", "P3: 5", "P4: 6"]
 
 
-def conditions(*named, **more):
-    """Return a metrics row for each predictor and condition."""
-    return [
-        metric_row(predictor, "token_f1", 10.0 + i, condition=condition, **more)
-        for i, (predictor, condition) in enumerate(named)
-    ]
-
-
-def test_conditions_of_a_predictor_stand_beside_each_other():
-    rows = conditions(
-        ("protein2text", "blind"),
-        ("nearest_neighbour", "sequence"),
-        ("prot2text_v2", "sequence"),
-        ("protein2text", "name"),
-        ("protein2text", "shuffled"),
-        ("protein2text", "sequence"),
-        task="answer",
-    )
-    (table,) = result_tables(rows)
-    assert table["heading"] == "test low homology · answer"
-    assert table["titles"] == ["token F1"]
-    assert [(line["predictor"], line["condition"]) for line in table["lines"]] == [
-        ("prot2text_v2", "sequence"),
-        ("protein2text", "sequence"),
-        ("protein2text", "shuffled"),
-        ("protein2text", "blind"),
-        ("protein2text", "name"),
-        ("nearest_neighbour", "sequence"),
-    ]
-    assert [line["cells"][0]["value"] for line in table["lines"]] == [12, 15, 14, 10, 13, 11]
-
-
-def test_each_condition_keeps_its_own_difference():
-    rows = conditions(("s", "sequence"), ("s", "shuffled"))
-    rows.append(metric_row("s", "token_f1_minus_nearest_neighbour", -3.0, condition="shuffled"))
-    (table,) = result_tables(rows)
-    sequence, shuffled = table["lines"]
-    assert sequence["differences"] == []
-    assert [row["value"] for row in shuffled["differences"]] == [-3.0]
-
-
-def test_tasks_have_tables_of_their_own(inputs):
-    rows = METRICS + conditions(("prot2text_v2", "sequence"), task="answer")
-    write_table(inputs[0], "metrics", rows)
-    _, checker = render(inputs)
-    headings = [table["heading"] for table in result_tables(rows)]
-    assert headings == [
-        "test low homology · answer",
-        "test in distribution · describe",
-        "test low homology · describe",
-    ]
-    assert all(heading in " ".join(checker.text) for heading in headings)
-
-
-def test_a_control_on_fewer_proteins_is_marked(inputs):
-    few = {"n": 4, "clusters": 4, "small_sample": True}
-    many = {"n": 90, "clusters": 60, "small_sample": False}
-    rows = conditions(("s", "sequence"), **many) + conditions(("s", "shuffled"), **few)
-    write_table(inputs[0], "metrics", rows)
-    _, checker = render(inputs)
-    text = " ".join(checker.text)
-    assert "90 test examples in 60 homology clusters. Lines with * rest on fewer than 30" in text
-    assert "s sequence 90 120" in text and "s shuffled 4* 120" in text
-    write_table(inputs[0], "metrics", conditions(("s", "sequence"), **many))
-    _, checker = render(inputs)
-    assert "too few to conclude" not in " ".join(checker.text)
-
-
-SCRIPT = "<script>alert('β & co')</script>"
 FOLDS = {"TRAIN1": "train", "TEST1": "test_low_homology"}
 QA_PAIRS = [
     pair("TRAIN1", 1, question=f"Is it {SCRIPT}?", category=SCRIPT),

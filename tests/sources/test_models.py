@@ -26,6 +26,8 @@ from helpers_releases import write_prot2text_v2, write_protein2text
 from protscribe.atomic import read_json, sha256_file
 from protscribe.embeddings.encoders import load_encoder
 from protscribe.errors import InputError
+from protscribe.llm.pretrained import load_tokenizer
+from protscribe.models.published.prompts import prompt_builder
 from protscribe.provenance import model_manifest
 from protscribe.sources.models import get_model
 from tiny_models import write_tiny_bert, write_tiny_encoder, write_tiny_language_model
@@ -222,8 +224,22 @@ def test_a_model_of_another_kind(tmp_path):
     bert = write_tiny_bert(tmp_path / "bert")
     with pytest.raises(InputError, match="must be an ESM model, this is bert"):
         get_model("tiny", path_spec(bert, "protein_encoder"), tmp_path / "tiny")
-    with pytest.raises(InputError, match="no chat template"):
+    with pytest.raises(InputError, match="weights of the language_model are missing"):
         get_model("tiny", path_spec(bert, "language_model"), tmp_path / "tiny")
+
+
+def test_a_language_model_without_a_chat_template(tmp_path):
+    """Systems that read residues may build on it, in a prompt format that brings its own."""
+    source = write_tiny_language_model(tmp_path / "source")
+    (source / "chat_template.jinja").unlink()
+    get_model("tiny", path_spec(source, "language_model"), tmp_path / "tiny")
+    tokenizer = load_tokenizer(tmp_path / "tiny")
+    builder = prompt_builder({"format": "instruction"}, tokenizer)
+    turns = [{"role": "user", "content": "<protein_sequence>\nWhat is it?"}]
+    text = tokenizer.decode(builder.prompt(turns, ()))
+    assert text == "Instruction: What is it?\n\nOutput:\n"
+    with pytest.raises(InputError, match="choose an instruction-tuned language model, or"):
+        prompt_builder({}, tokenizer)
 
 
 def test_a_fair_esm_checkpoint(tmp_path):

@@ -50,13 +50,14 @@ def score_classification(
 ) -> None:
     """Measure how well options are ranked, by several ways to compare their likelihoods.
 
-    All metrics are on a scale of 0 to 100, as those of texts. Each stands there for each method of `scoring.METHODS` (``accuracy_sum``,
-    ``accuracy_average``, ``accuracy_pmi``) and, without a suffix, for the default one: accuracy,
-    macro-F1 where all questions of a task have the same options, expected calibration error, and
-    for yes/no questions the area under the precision-recall curve of "yes", over all questions
-    and as the mean over terms that are asked about often. Training seeds are averaged. PMI needs
-    likelihoods without the protein; in pairing, where the protein itself is what is scored, they
-    would be the same for all options and are not asked for.
+    All metrics are on a scale of 0 to 100, as those of texts. Each stands there for each method of
+    `scoring.METHODS` (``accuracy_sum``, ``accuracy_average``, ``accuracy_pmi``) and, without a
+    suffix, for the default one: accuracy, macro-F1 where all questions of a task have the same
+    options, expected calibration error, and for yes/no questions the area under the
+    precision-recall curve of "yes", over all questions and as the mean over terms that are asked
+    about often. Training seeds are averaged. PMI needs likelihoods without the protein; in
+    pairing, where the protein itself is what is scored, they would be the same for all options
+    and are not asked for.
 
     Intervals are from resampled homology clusters. A published protein, which has no cluster, is
     one of its own.

@@ -182,5 +182,7 @@ def prompt_builder(
         raise InputError(f"prompt.format is {name!r}; allowed: {', '.join(FORMATS)}")
     if name == INSTRUCTION:
         tokenizer = deepcopy(tokenizer)
-        tokenizer.chat_template = INSTRUCTION_TEMPLATE
+        # A prompt opens as every text of this tokenizer does, in pretraining too.
+        start = tokenizer("", add_special_tokens=True)["input_ids"][:1]
+        tokenizer.chat_template = tokenizer.decode(start) + INSTRUCTION_TEMPLATE
     return FORMATS[name](tokenizer, residues)
