@@ -112,6 +112,7 @@ def request_row(name: str, **changes: Any) -> dict[str, Any]:
         "annotation": name,
         "name": name,
         "text": f"Design a protein that carries the keyword {name}.",
+        "lead_in": "Here it is:",
         "training_proteins": TRAINED,
         "held_out_proteins": HELD_OUT,
         "seen": True,
