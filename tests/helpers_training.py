@@ -145,6 +145,7 @@ def tiny_system(align: dict[str, Any] | None = None, **tune: Any) -> dict[str, A
             "lora": {"rank": 4, "alpha": 8, "dropout": 0.1, "targets": "all-linear"},
             "train_connector": True,
             "connector_learning_rate": None,
+            "residue_learning_rate": None,
             **SCHEDULE,
         }
         | tune,

@@ -13,6 +13,7 @@ import torch
 from protscribe.errors import InputError
 from protscribe.evaluation.answering import Answers, cut_answers, readable_prompt
 from protscribe.evaluation.examples import read_test
+from protscribe.evaluation.trained import training_facts
 from protscribe.llm.pretrained import load_language_model, load_tokenizer
 from protscribe.models.captioner import Captioner
 from protscribe.models.published.prompts import format_for, prompt_builder
@@ -99,8 +100,7 @@ def predict_language_model(
         )
         for example, prompt, (ids, finish) in zip(examples, answers.prompts, generated, strict=True)
     ]
-    facts = {"predictor": predictor, "training_examples": "0", "training_steps": "0"}
-    write_table(output, "predictions", rows, facts)
+    write_table(output, "predictions", rows, training_facts(predictor, ()))
     shutil.rmtree(state, ignore_errors=True)
 
 

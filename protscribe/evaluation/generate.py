@@ -18,7 +18,8 @@ from protscribe.evaluation.examples import (
     choose_controls,
     read_test,
 )
-from protscribe.models.checkpoint import encoder_facts, load_captioner
+from protscribe.evaluation.trained import load_predictor, training_facts
+from protscribe.models.checkpoint import encoder_facts
 from protscribe.models.proteins import Proteins, open_proteins
 from protscribe.prompts import PromptBuilder
 from protscribe.tables import write_table
@@ -128,13 +129,7 @@ def predict_system(
         )
         rows += answers
         training.append(counts)
-    facts = {
-        "predictor": predictor,
-        # Of several trainings the longest: batches may differ a little from seed to seed.
-        "training_examples": str(max(c["examples"] for c in training)),
-        "training_steps": str(max(c["steps"] for c in training)),
-    }
-    write_table(output, "predictions", rows, facts)
+    write_table(output, "predictions", rows, training_facts(predictor, training))
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -167,8 +162,9 @@ def _answer_all(
     device: str,
 ) -> tuple[list[dict[str, Any]], Mapping[str, int]]:
     # The model lives in this function alone, so that two seeds are never in memory together.
-    captioner, builder, facts = load_captioner(folder, language_model, device=device)
-    _check_model(facts, folder, predictor, seed)
+    captioner, builder, facts = load_predictor(
+        folder, language_model, predictor=predictor, seed=seed, device=device
+    )
     sources: dict[str, Proteins | None] = {
         condition: open_proteins(
             facts["system"],
@@ -235,14 +231,6 @@ def _prompts(
         builder.prompt(example.question, ids, max_answer_tokens)
         for example, ids in zip(examples, read, strict=True)
     ]
-
-
-def _check_model(facts: Mapping[str, Any], folder: Path, predictor: str, seed: int) -> None:
-    if (facts["name"], facts["training_seed"]) != (predictor, seed):
-        raise InputError(
-            f"{folder}: is the model {facts['name']} of training seed {facts['training_seed']}, "
-            f"not {predictor} of {seed}"
-        )
 
 
 def _check_embeddings(facts: Mapping[str, Any], folder: Path, proteins: Proteins | None) -> None:

@@ -15,9 +15,9 @@ from protscribe.evaluation.examples import BLIND_CONDITION, SEQUENCE_CONDITION
 from protscribe.evaluation.option_prompts import OptionPrompts
 from protscribe.evaluation.option_work import OptionWork
 from protscribe.evaluation.ranking import OptionLikelihoods
+from protscribe.evaluation.trained import load_predictor, training_facts
 from protscribe.llm.pretrained import load_language_model, load_tokenizer
 from protscribe.models.captioner import Captioner
-from protscribe.models.checkpoint import load_captioner
 from protscribe.models.published.prompts import format_for, prompt_builder
 from protscribe.prompts import PromptStyle
 from protscribe.tables import write_table
@@ -109,13 +109,7 @@ def score_options(
         )
         rows += found
         training.append(counts)
-    facts = {
-        "predictor": predictor,
-        # Of several trainings the longest, as for predictions.
-        "training_examples": str(max(c["examples"] for c in training)),
-        "training_steps": str(max(c["steps"] for c in training)),
-    }
-    write_table(output, "option_scores", rows, facts)
+    write_table(output, "option_scores", rows, training_facts(predictor, training))
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -161,12 +155,11 @@ def score_language_model(
     prompts = OptionPrompts(builder, PromptStyle(""), rows)
     work = OptionWork(captioner, prompts, batch_tokens, state, predictor)
     found = work.priors(rows)
-    facts = {"predictor": predictor, "training_examples": "0", "training_steps": "0"}
     scored = [
         _scored(row, predictor, 0, SEQUENCE_CONDITION, found[row["id"]], found[row["id"]])
         for row in rows
     ]
-    write_table(output, "option_scores", scored, facts)
+    write_table(output, "option_scores", scored, training_facts(predictor, ()))
     shutil.rmtree(state, ignore_errors=True)
 
 
@@ -185,12 +178,9 @@ def _score_model(
     proteins: Path | None,
 ) -> tuple[list[dict[str, Any]], Mapping[str, int]]:
     # The model lives in this function alone, so that two seeds are never in memory together.
-    captioner, builder, facts = load_captioner(folder, language_model, device=device)
-    if (facts["name"], facts["training_seed"]) != (predictor, seed):
-        raise InputError(
-            f"{folder}: is the model {facts['name']} of training seed {facts['training_seed']}, "
-            f"not {predictor} of {seed}"
-        )
+    captioner, builder, facts = load_predictor(
+        folder, language_model, predictor=predictor, seed=seed, device=device
+    )
     rows = _answerable(asked, builder.residues is not None, f"{predictor} {seed}")
     source = AskedProteins(facts, captioner, builder, stores, rows)
     style = PromptStyle(**facts["system"].get("prompt", {"system_message": ""}))

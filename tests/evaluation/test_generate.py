@@ -282,13 +282,13 @@ def with_controls(house, output, **changes):
 
 
 def test_every_condition_answers_every_question(house, tmp_path, monkeypatch):
-    loaded, load = [], generate.load_captioner
+    loaded, load = [], generate.load_predictor
 
     def counted(folder, *arguments, **options):
         loaded.append(folder)
         return load(folder, *arguments, **options)
 
-    monkeypatch.setattr(generate, "load_captioner", counted)
+    monkeypatch.setattr(generate, "load_predictor", counted)
     rows = with_controls(house, tmp_path / "tiny.parquet", seeds=(0, 1))
     assert set(rows) == {
         (condition, f"descriptions:P{i}", seed)

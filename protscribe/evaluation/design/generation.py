@@ -15,7 +15,7 @@ from protscribe.batching import token_budget_batches
 from protscribe.corpora.prompted import apply_style
 from protscribe.errors import InputError
 from protscribe.evaluation.design.tables import design_id, design_seed, write_fasta
-from protscribe.models.checkpoint import load_captioner
+from protscribe.evaluation.trained import load_predictor, training_facts
 from protscribe.models.sampling import Sampler, seeded_generators
 from protscribe.prompts import PromptBuilder, PromptStyle, Residues
 from protscribe.tables import read_table, write_table
@@ -83,9 +83,9 @@ def design_proteins(
     rows: list[Row] = []
     training: list[Mapping[str, int]] = []
     for training_seed, folder in sorted(models.items()):
-        captioner, builder, facts = load_captioner(folder, language_model, device=device)
-        if (facts["name"], facts["training_seed"]) != (system, training_seed):
-            raise InputError(f"{folder}: is another model than {system} of seed {training_seed}")
+        captioner, builder, facts = load_predictor(
+            folder, language_model, predictor=system, seed=training_seed, device=device
+        )
         if builder.residues is None:
             raise InputError(f"{folder}: {system} has no residue tokens and writes no proteins")
         options = {key: value for key, value in settings.items() if key != "number"}
@@ -125,16 +125,7 @@ def design_proteins(
                     }
                 )
         training.append(facts["training"])
-    write_table(
-        designs,
-        "designs",
-        rows,
-        {
-            "predictor": system,
-            "training_examples": str(max(t["examples"] for t in training)),
-            "training_steps": str(max(t["steps"] for t in training)),
-        },
-    )
+    write_table(designs, "designs", rows, training_facts(system, training))
     write_fasta(designs, fasta)
     ends = Counter(row["finish_reason"] for row in rows)
     told = ", ".join(f"{count} {reason}" for reason, count in sorted(ends.items()))

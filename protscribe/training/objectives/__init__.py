@@ -129,6 +129,22 @@ def in_groups(items: Sequence[Item], size: int) -> list[list[Item]]:
     return [list(items[start : start + size]) for start in range(0, len(items), size)]
 
 
+def own_rates(settings: Mapping[str, Any], *parts: str) -> dict[str, float]:
+    """Return the peak learning rate by prefix of parameter names.
+
+    Parameters
+    ----------
+    settings
+        Of a stage: ``learning_rate``, and ``PART_learning_rate`` or None of each part.
+    parts
+        Any of ``connector`` and ``residue``, which may have rates of their own.
+    """
+    prefixes = {"connector": "connector.", "residue": "residues."}
+    rate = settings["learning_rate"]
+    own = {prefixes[part]: settings[f"{part}_learning_rate"] for part in parts}
+    return {"": rate} | {prefix: rate if o is None else o for prefix, o in own.items()}
+
+
 def load_trained(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Copy trained parameters into a module, in place."""
     parameters = dict(trained_parameters(module))

@@ -18,7 +18,7 @@ from protscribe.models.checkpoint import (
     save_weights,
 )
 from protscribe.models.system_file import WEIGHTS
-from protscribe.training.objectives import load_trained
+from protscribe.training.objectives import load_trained, own_rates
 from protscribe.training.objectives.answers import AnswerObjective
 from protscribe.training.perplexity import held_out_perplexity
 
@@ -39,11 +39,8 @@ class InstructionObjective(AnswerObjective):
             captioner.connector.requires_grad_(self.job.settings["train_connector"])
 
     def learning_rates(self) -> Mapping[str, float]:
-        """Return one learning rate for the language model and one for the connector."""
-        settings = self.job.settings
-        connector = settings["connector_learning_rate"]
-        rate = settings["learning_rate"]
-        return {"": rate, "connector.": rate if connector is None else connector}
+        """Return the learning rates of language model, connector and rows of residue tokens."""
+        return own_rates(self.job.settings, "connector", "residue")
 
     def write(
         self, folder: Path, best: Mapping[str, Tensor], last: Mapping[str, Tensor], facts: dict

@@ -21,7 +21,14 @@ from protscribe.seeds import derive_seed
 from protscribe.training.collectives import world
 from protscribe.training.documents import Documents, read_documents
 from protscribe.training.launch import TrainingJob
-from protscribe.training.objectives import Batch, Objective, Step, in_groups, load_trained
+from protscribe.training.objectives import (
+    Batch,
+    Objective,
+    Step,
+    in_groups,
+    load_trained,
+    own_rates,
+)
 from protscribe.training.packing import Piece, collate, efficiency, mix, pack
 from protscribe.training.perplexity import held_out_perplexity
 
@@ -132,8 +139,8 @@ class LanguageModellingObjective(Objective):
         return self.module.answer_loss(ids, mask, labels, None, positions)[0]
 
     def learning_rates(self) -> Mapping[str, float]:
-        """Return the one learning rate."""
-        return {"": self.job.settings["learning_rate"]}
+        """Return one learning rate for the language model and one for the new rows."""
+        return own_rates(self.job.settings, "residue")
 
     def write(
         self, folder: Path, best: Mapping[str, Tensor], last: Mapping[str, Tensor], facts: dict

@@ -163,7 +163,7 @@ def test_a_killed_job_goes_on(house, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_designed_is_an_error(house, tmp_path):
-    with pytest.raises(InputError, match="is another model than other of seed 0"):
+    with pytest.raises(InputError, match="is the model tiny of training seed 0, not other of 0"):
         designed(house, tmp_path, seeds=(0,), system="other")
     with pytest.raises(InputError, match="no residue tokens"):
         designed(house, tmp_path, models={0: house / "words"})

@@ -81,7 +81,8 @@ def test_trained_are_adapters_and_connector_with_their_rates(house):
     objective = build(house, connector_learning_rate=5e-5)
     names = [n for n, p in objective.module.named_parameters() if p.requires_grad]
     assert all("lora_" in n or n.startswith("connector.") for n in names)
-    assert objective.learning_rates() == {"": 1e-3, "connector.": 5e-5}
+    rates = {"": 1e-3, "connector.": 5e-5, "residues.": 1e-3}
+    assert objective.learning_rates() == rates
     assert build(house).learning_rates()["connector."] == 1e-3
     frozen = build(house, train_connector=False).module
     assert not any(p.requires_grad for p in frozen.connector.parameters())
