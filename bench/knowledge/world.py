@@ -223,7 +223,7 @@ def _family_terms(rng: random.Random, terms: int) -> list[int]:
 
 
 def _ancestor(rng: random.Random, own: list[int], motifs: list[str]) -> list[str | int]:
-    """Return residues and, in the place of each motif, its term; no motif stands there by chance."""
+    """Return residues, none of them a motif by chance, and terms in the places of motifs."""
     while True:
         pieces: list[str | int] = list(rng.choices(BACKGROUND, k=rng.randint(30, 40)))
         places = sorted(rng.sample(range(len(pieces)), len(own)), reverse=True)
