@@ -80,7 +80,7 @@ rule read_benchmarks:
 
 rule write_asked_proteins:
     input:
-        questions="<results>/classification/benchmarks.parquet",
+        questions=["<results>/classification/benchmarks.parquet"],
     output:
         proteins="<results>/tables/asked.parquet",
     log:

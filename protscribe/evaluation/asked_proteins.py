@@ -45,8 +45,8 @@ def write_asked_proteins(questions: Sequence[Path], output: Path) -> None:
     questions
         Tables of questions.
     output
-        Table ``proteins`` to write: `protein_key` as accession, sequence and length, all else
-        null. Proteins with an accession stand in the run's own table and are left out.
+        Table ``proteins`` to write: `protein_key` as accession, sequence, length and hash, all
+        else null. Proteins with an accession stand in the run's own table and are left out.
 
     Raises
     ------
@@ -60,7 +60,13 @@ def write_asked_proteins(questions: Sequence[Path], output: Path) -> None:
     }
     empty = dict.fromkeys(TABLES["proteins"].schema.names)
     rows = [
-        empty | {"accession": key, "sequence": sequence, "length": len(sequence)}
+        empty
+        | {
+            "accession": key,
+            "sequence": sequence,
+            "length": len(sequence),
+            "sequence_hash": sha256_text(sequence),
+        }
         for key, sequence in published.items()
     ]
     write_table(output, "proteins", rows)
