@@ -70,7 +70,8 @@ def apply_style(
         If the first turn is not the user's or the protein is shown in a later one.
     """
     opens = bool(turns) and turns[0]["role"] == "user"
-    if opens and is_design(turns):
+    asks = opens and (turns[-1]["role"] == "user" or PROTEIN_MARKER in turns[-1]["content"])
+    if asks and is_design(turns):
         return _system_turn(style) + [dict(turn) for turn in turns]
     if not opens or PROTEIN_MARKER not in turns[0]["content"]:
         raise InputError(f"a conversation must open with a user turn that holds {PROTEIN_MARKER}")

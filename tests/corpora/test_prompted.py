@@ -44,6 +44,15 @@ def test_the_first_turn_holds_the_protein(turns):
         apply_style(BARE, turns, PROTEIN)
 
 
+def test_who_asks_for_a_protein_shows_none():
+    style = PromptStyle("Be brief.", "Name: {name}. <protein_sequence>", question="What is it?")
+    asked = [{"role": "user", "content": "Design one."}]
+    answer = {"role": "assistant", "content": f"Here:\n{PROTEIN_MARKER}"}
+    system = {"role": "system", "content": "Be brief."}
+    assert apply_style(style, asked, {}) == [system, *asked]
+    assert apply_style(style, [*asked, answer], {}) == [system, *asked, answer]
+
+
 def test_a_question_is_put_where_there_is_none():
     style = PromptStyle("", "Look: <protein_sequence>", question="What does it do?")
     bare = [{"role": "user", "content": f" {PROTEIN_MARKER}\n"}, TURNS[1]]
