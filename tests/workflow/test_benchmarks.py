@@ -31,5 +31,5 @@ def test_published_files_give_numbers(copy, tmp_path):
     found = {row["predictor"]: row["n"] for row in rows if row["condition"] == "sequence"}
     systems = ("prot2text_v2", "protein2text", "instructprotein")
     assert all(found[name] == len(METAL) for name in systems)
-    assert {"majority", "language_model_tiny_llama"} <= set(found)
+    assert "language_model_tiny_llama" in found
     assert all(row["small_sample"] for row in rows)
