@@ -64,7 +64,7 @@ def tiny_settings(folder: Path) -> dict[str, Any]:
             "max_held_out": 2,
         },
         "pretraining": {"literature": {"statements": True}},
-        "design": {"requests": 2, "min_proteins": 1},
+        "design": {"requests": 2, "min_proteins": 1, "evaluation": {"neighbours": 5}},
         "qa": {
             "writers": ["template", "language_model"],
             "language_model": {
